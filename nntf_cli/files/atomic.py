@@ -1,0 +1,125 @@
+"""Write files whole or not at all: beside their target, synced, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from nntf_cli.errors import OutputError, ParameterError
+
+#: Writes one file's content to a binary stream.
+Writer = Callable[[BinaryIO], object]
+
+
+def publish(outputs: Mapping[str, Writer], inputs: Iterable[str | Path] = ()) -> None:
+    """Write several files; every one is complete before the first takes its place.
+
+    Readers see the old content or the new, never a part of it; a failure leaves the old files untouched. A
+    symbolic link is followed; a target that is not a regular file (``/dev/null``, a FIFO) is written directly.
+
+    Parameters
+    ----------
+    outputs : mapping of path to writer
+        Each writer is called once with an open binary file.
+    inputs : iterable of path
+        Files that must not be overwritten.
+
+    Raises
+    ------
+    ParameterError
+        A target is one of the inputs, or two targets are the same file.
+    OutputError
+        A target cannot be written.
+    """
+    targets = {path: Path(os.path.realpath(path)) for path in outputs}
+    _refuse_inputs(targets, inputs)
+    if len(set(targets.values())) < len(targets):
+        raise ParameterError("two outputs name the same file", where=next(iter(targets)))
+    prepared: list[tuple[Path, Path]] = []
+    current = ""
+    try:
+        for current, writer in outputs.items():
+            prepared.append(_prepare(targets[current], writer))
+        for temporary, target in prepared:
+            if temporary != target:
+                os.replace(temporary, target)
+    except OSError as error:
+        raise OutputError(f"cannot be written ({error.strerror or error})", _remedy(error), where=current) from error
+    finally:
+        for temporary, target in prepared:
+            if temporary != target:
+                temporary.unlink(missing_ok=True)
+
+
+def _refuse_inputs(targets: Mapping[str, Path], inputs: Iterable[str | Path]) -> None:
+    for given in inputs:
+        for path, target in targets.items():
+            with contextlib.suppress(OSError):
+                if stat.S_ISREG(os.stat(given).st_mode) and os.path.samefile(given, target):
+                    raise ParameterError("is an input and would be overwritten", "name another output", where=path)
+
+
+def _prepare(target: Path, writer: Writer) -> tuple[Path, Path]:
+    """Write the content and return (where it is now, where it belongs)."""
+    mode = _mode_of(target)
+    if mode is not None and not stat.S_ISREG(mode):
+        with open(target, "wb") as stream:
+            writer(stream)
+        return target, target
+    _sweep(target)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(temporary, flags, 0o666)
+    try:
+        with open(descriptor, "wb") as stream:
+            if mode is not None:
+                os.fchmod(stream.fileno(), stat.S_IMODE(mode))
+            writer(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary, target
+
+
+def _mode_of(target: Path) -> int | None:
+    try:
+        return os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _sweep(target: Path) -> None:
+    """Remove temporaries of this target whose process died before it could."""
+    pattern = re.compile(re.escape(f".{target.name}.") + r"([0-9]+)\.tmp")
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(target.parent):
+            match = pattern.fullmatch(entry.name)
+            if match and (int(match[1]) == os.getpid() or not _is_running(int(match[1]))):
+                os.unlink(entry.path)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _remedy(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "create its directory first"
+    if isinstance(error, IsADirectoryError):
+        return "name a file in it"
+    if isinstance(error, PermissionError):
+        return "choose a place you may write to"
+    return "free some space or write elsewhere"

@@ -1,0 +1,213 @@
+"""HDF5 as a store: only hard links, only data inside the file, only filters that ship with h5py."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from math import ceil, prod
+from typing import Any
+
+import h5py
+import numpy as np
+
+from nntf_cli import memory
+from nntf_cli.errors import InputError
+from nntf_cli.files.store import PANEL_BYTES, reading
+from nntf_cli.model import Panel, Scalar
+
+_FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 6: "scaleoffset", 32000: "lzf"}
+_FLETCHER32 = 3
+_MOST_ATTRIBUTE_BYTES = 4096
+_MOST_OBJECTS = 1_000_000
+
+
+class Hdf5Store:
+    """A group of an HDF5 file opened for reading, without locking."""
+
+    kind = "HDF5"
+
+    def __init__(self, group: h5py.Group, where: str) -> None:
+        self._group, self.where = group, where
+
+    @classmethod
+    def open(cls, path: str, data: bytes | None = None) -> Hdf5Store:
+        """Open a file, or the bytes of one."""
+        with reading(path):
+            source = path if data is None else io.BytesIO(data)
+            options = {} if data is not None else {"locking": False}
+            return cls(h5py.File(source, "r", **options), path)
+
+    def names(self) -> list[str]:
+        """Return the names of all links, sorted as HDF5 sorts them."""
+        with reading(self.where):
+            return list(self._group.keys())
+
+    def _holds(self, path: str) -> bool:
+        """Return whether ``path`` exists, refusing every link on the way that is not a hard one."""
+        group, names = self._group, path.split("/")
+        for depth, name in enumerate(names):
+            with reading(f"{self.where}: {path}"):
+                link = group.get(name, getlink=True) if name else None
+                if link is None:
+                    return False
+                if not isinstance(link, h5py.HardLink):
+                    raise InputError(
+                        "is a symbolic or external link", "store the dataset itself", where=f"{self.where}: {path}"
+                    )
+                if depth + 1 < len(names):
+                    group = group[name]
+                    if not isinstance(group, h5py.Group):
+                        return False
+        return True
+
+    def _type(self, path: str) -> Any:
+        with reading(f"{self.where}: {path}"):
+            return h5py.h5o.get_info(self._group.id, path.encode()).type
+
+    def is_group(self, path: str) -> bool:
+        """Return whether ``path`` is a group; links are refused."""
+        return self._holds(path) and self._type(path) == h5py.h5o.TYPE_GROUP
+
+    def group(self, path: str) -> Hdf5Store:
+        """Return the group at ``path``."""
+        return Hdf5Store(self._group[path], f"{self.where}::{path}")
+
+    def array(self, path: str) -> Hdf5Array | None:
+        """Return the dataset at ``path``, refusing what cannot be read safely."""
+        if not self._holds(path):
+            return None
+        where = f"{self.where}: {path}"
+        if self._type(path) != h5py.h5o.TYPE_DATASET:
+            raise InputError("is not a dataset", "store an array under this name", where=where)
+        with reading(where):
+            dataset = self._group[path]
+            _refuse_unsafe(dataset, where)
+            return Hdf5Array(dataset, where)
+
+    def attributes(self, path: str = "") -> dict[str, Scalar | None]:
+        """Return all attributes; None for those that are not one number or short text."""
+        if path and not self.is_group(path):
+            return {}
+        with reading(self.where):
+            attrs = (self._group[path] if path else self._group).attrs
+            return {name: _scalar(attrs, name) for name in attrs}
+
+    def runs(self) -> list[str]:
+        """Return the paths of all groups with the attribute ``format``, in file order."""
+        paths: list[str] = []
+        with reading(self.where):
+            self._group.id.links.visit(lambda name: _collect(paths, name))
+            return [p for p in paths if self._holds_quietly(p) and "format" in self._group[p].attrs]
+
+    def _holds_quietly(self, path: str) -> bool:
+        try:
+            return self.is_group(path)
+        except InputError:
+            return False
+
+
+def _collect(paths: list[str], name: bytes) -> bool | None:
+    paths.append(name.decode(errors="replace"))
+    return True if len(paths) >= _MOST_OBJECTS else None
+
+
+def _scalar(attrs: h5py.AttributeManager, name: str) -> Scalar | None:
+    handle = attrs.get_id(name)
+    if handle.shape != () or handle.dtype.itemsize > _MOST_ATTRIBUTE_BYTES:
+        return None
+    if handle.dtype.kind not in "biufSUO" or (
+        handle.dtype.kind == "O" and h5py.check_string_dtype(handle.dtype) is None
+    ):
+        return None
+    return plain(attrs[name])
+
+
+def plain(value: Any) -> Scalar | None:
+    """Return a numpy scalar or bytes as the Python value it stands for; None for anything else."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, np.generic):
+        value = value.item()
+        return plain(value) if isinstance(value, bytes) else value
+    return value if isinstance(value, (bool, int, float, str)) else None
+
+
+def _refuse_unsafe(dataset: h5py.Dataset, where: str) -> None:
+    """Refuse data that lies outside the file, was never written, or that a filter we lack has packed."""
+    if dataset.shape is None:
+        raise InputError("holds no data", "store an array under this name", where=where)
+    creation = dataset.id.get_create_plist()
+    if dataset.is_virtual or creation.get_external_count():
+        raise InputError("keeps its data outside the file", "copy the data into the file", where=where)
+    filters = [creation.get_filter(i)[0] for i in range(creation.get_nfilters())]
+    for code in filters:
+        if code not in _FILTERS:
+            raise InputError(
+                f"is packed with filter {code}, which is not supported",
+                f"repack it with gzip, for instance: h5repack -f GZIP=4 {where.split(':')[0]} NEW.h5",
+                where=where,
+            )
+    if dataset.chunks is None:
+        if dataset.nbytes and not dataset.id.get_storage_size():
+            raise InputError("was declared but never written", "write the snapshots", where=where)
+        return
+    expected = prod(ceil(n / c) for n, c in zip(dataset.shape, dataset.chunks, strict=True))
+    stored = dataset.id.get_num_chunks()
+    if stored != expected:
+        raise InputError(
+            f"only {stored} of {expected} blocks were ever written",
+            "cut the dataset to the snapshots that exist",
+            where=where,
+        )
+    if _FLETCHER32 in filters:
+        _refuse_tiny_chunks(dataset, where)
+
+
+def _refuse_tiny_chunks(dataset: h5py.Dataset, where: str) -> None:
+    """Refuse checksummed chunks of under 5 bytes: they make HDF5 read outside its buffer."""
+    sizes: list[int] = []
+    dataset.id.chunk_iter(lambda info: sizes.append(info.size))
+    if sizes and min(sizes) < 5:
+        raise InputError("is damaged (a block is too short)", "make it again or restore a copy", where=where)
+
+
+class Hdf5Array:
+    """A dataset of an HDF5 file."""
+
+    def __init__(self, dataset: h5py.Dataset, where: str) -> None:
+        self._dataset, self.where = dataset, where
+        self.shape: tuple[int, ...] = dataset.shape
+        self.dtype: np.dtype[Any] = dataset.dtype
+
+    def read(self) -> np.ndarray:
+        """Return the whole dataset; text as str."""
+        memory.require(self._dataset.nbytes, "reading it", where=self.where)
+        with reading(self.where):
+            if h5py.check_string_dtype(self.dtype) is not None:
+                return np.asarray(self._dataset.asstr(errors="replace")[()], dtype=str)
+            return np.asarray(self._dataset[()])
+
+    def tiles(self, column_bytes: int | None = None) -> Iterator[Panel]:
+        """Yield blocks that begin and end where the chunks do, so that each is unpacked once."""
+        n_rows, n_columns = self.shape[:2]
+        chunk_rows, chunk_columns = (self._dataset.chunks or (1, 1))[:2]
+        item = self.dtype.itemsize * prod(self.shape[2:])
+        if column_bytes is not None:
+            rows = n_rows
+            columns = _multiple(column_bytes // max(1, n_rows * item), chunk_columns, n_columns)
+        else:
+            columns = n_columns
+            if chunk_rows * n_columns * item > 4 * PANEL_BYTES:
+                columns = _multiple(PANEL_BYTES // (chunk_rows * item), chunk_columns, n_columns)
+            rows = _multiple(PANEL_BYTES // max(1, columns * item), chunk_rows, n_rows)
+        memory.require(rows * columns * item, "one block of it", where=self.where)
+        for column in range(0, n_columns, columns):
+            for row in range(0, n_rows, rows):
+                with reading(self.where):
+                    block = self._dataset[row : row + rows, column : column + columns]
+                yield Panel(row, column, block)
+
+
+def _multiple(wanted: int, unit: int, most: int) -> int:
+    """Return ``wanted`` rounded down to a multiple of ``unit``: at least one unit, at most ``most``."""
+    return min(most, max(unit, wanted // unit * unit))

@@ -1,0 +1,318 @@
+"""The layouts of a label log: native, flat, one array per snapshot. Each becomes a LabelLog."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nntf_cli.errors import InputError
+from nntf_cli.files.store import Store, StoredArray
+from nntf_cli.labellog import checks
+from nntf_cli.labellog.labels import SnapshotStack, StoredLabels
+from nntf_cli.labellog.writer import FORMAT, FORMAT_VERSION
+from nntf_cli.model import NO_MISSING, LabelLog, Scalar, Split
+
+_LABELS = ("labels", "predictions")
+_STEPS = ("iterations", "steps", "epochs")
+_TRUE = ("targets", "true")
+_RESERVED_ATTRIBUTES = ("num_classes", "schema", "schema_version")
+_SPLIT_LABELS = re.compile(r"(.+)_(?:labels|predictions)")
+_SCALAR = re.compile(r"(?:.+_)?(?:loss|accuracy)")
+_NUMBERED = re.compile(r"(|.*[^0-9])([0-9]{1,18})", re.ASCII | re.DOTALL)
+_NOT_SPLITS = {"true", "target", "class", "sample"}  # true_labels are no predictions
+
+
+@dataclass
+class _Parts:
+    """What a layout found before it becomes a LabelLog."""
+
+    layout: str
+    arrays: dict[str, StoredArray]
+    declared: int | None
+    step: np.ndarray | None = None
+    scalars: dict[str, np.ndarray] = field(default_factory=dict)
+    hparams: dict[str, Scalar] = field(default_factory=dict)
+    true: dict[str, StoredArray] = field(default_factory=dict)
+    ids: dict[str, StoredArray] = field(default_factory=dict)
+    class_names: tuple[str, ...] | None = None
+    missing: dict[str, int] = field(default_factory=dict)
+    run_uuid: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_layout(store: Store) -> LabelLog | None:
+    """Return the log in this group, or None where no layout that nntf knows is found.
+
+    The run's name is left empty unless the file gives it.
+
+    Raises
+    ------
+    InputError
+        A layout is recognised, but what it holds is not valid.
+    """
+    attributes = store.attributes()
+    names = store.names()
+    if "format" in attributes:
+        return _finish(store, _native(store, attributes))
+    main = [name for name in _LABELS if name in names]
+    others = _split_arrays(names)
+    if main or others:
+        return _finish(store, _flat(store, attributes, main, others))
+    numbered = _numbered(store, names)
+    if numbered is not None:
+        return _finish(store, _per_snapshot(store, attributes, numbered))
+    return None
+
+
+def _split_arrays(names: list[str]) -> dict[str, str]:
+    """Return split -> name of its labels, for names such as ``test_labels``."""
+    found: dict[str, str] = {}
+    for name in names:
+        match = _SPLIT_LABELS.fullmatch(name)
+        if match and match[1] not in _NOT_SPLITS:
+            found.setdefault(match[1], name)
+    return found
+
+
+def _native(store: Store, attributes: Mapping[str, Scalar | None]) -> _Parts:
+    kind, version = attributes["format"], attributes.get("format-version")
+    if kind != FORMAT:
+        raise InputError(f"is of format {kind!r}, not a label log", f"expected {FORMAT!r}", where=store.where)
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"is a label log of version {version}, this nntf reads version {FORMAT_VERSION}",
+            "upgrade nntf-cli",
+            where=store.where,
+        )
+    declared = checks.class_count(attributes.get("n-classes"), "n-classes", store.where)
+    if not store.is_group("labels"):
+        raise InputError("has no labels", "expected labels/<split>", where=store.where)
+    parts = _Parts(f"native {store.kind}, version {FORMAT_VERSION}", {}, declared)
+    for split in store.group("labels").names():
+        parts.arrays[split] = _present(store, f"labels/{split}")
+        parts.missing[split] = _native_missing(parts.arrays[split], declared)
+        for into, kind in ((parts.true, "true"), (parts.ids, "id")):
+            array = _optional(store, f"samples/{split}/{kind}")
+            if array is not None:
+                into[split] = array
+    if not parts.arrays:
+        raise InputError("has no labels", "expected labels/<split>", where=store.where)
+    _native_snapshots(store, parts)
+    names = _optional(store, "classes/name")
+    parts.class_names = None if names is None else checks.class_names(names, declared)
+    parts.hparams = _known(store.attributes("run"))
+    parts.run_uuid = str(attributes.get("run-uuid") or "")
+    return parts
+
+
+def _native_snapshots(store: Store, parts: _Parts) -> None:
+    n_snapshots = next(iter(parts.arrays.values())).shape[:1]
+    names = store.group("snapshots").names() if store.is_group("snapshots") else []
+    for name in names:
+        array = _present(store, f"snapshots/{name}")
+        if name == "step":
+            parts.step = checks.steps(array, *n_snapshots)
+        else:
+            parts.scalars[name] = checks.scalar_series(array, *n_snapshots)
+    if parts.step is None:
+        raise InputError("has no snapshots/step", "store the step of each snapshot", where=store.where)
+
+
+def _native_missing(array: StoredArray, declared: int) -> int:
+    if array.dtype.kind != "u" or array.dtype.itemsize > 4:
+        return NO_MISSING
+    largest = int(np.iinfo(array.dtype).max)
+    if declared > largest:
+        raise InputError(
+            f"type {array.dtype} is too narrow for {declared} classes and a missing label",
+            "store a wider type",
+            where=array.where,
+        )
+    return largest
+
+
+def _present(store: Store, path: str) -> StoredArray:
+    array = store.array(path)
+    if array is None:
+        raise InputError(f"has no {path}", "write it again", where=store.where)
+    return array
+
+
+def _optional(store: Store, path: str) -> StoredArray | None:
+    return store.array(path)
+
+
+def _known(attributes: Mapping[str, Scalar | None]) -> dict[str, Scalar]:
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _flat(store: Store, attributes: Mapping[str, Scalar | None], main: list[str], others: Mapping[str, str]) -> _Parts:
+    if len(main) > 1:
+        raise InputError(
+            "has both 'labels' and 'predictions'", "keep the predicted ones under one name", where=store.where
+        )
+    by_split = {"train": main[0]} if main else {}
+    if main and "train" in others:
+        raise InputError(f"has both '{main[0]}' and '{others['train']}'", "keep one", where=store.where)
+    by_split |= others
+    parts = _Parts(f"flat {store.kind}", {}, _flat_declared(store, attributes))
+    for split, name in by_split.items():
+        parts.arrays[split] = _present(store, name)
+    _flat_extras(store, attributes, parts)
+    return parts
+
+
+def _flat_declared(store: Store, attributes: Mapping[str, Scalar | None]) -> int | None:
+    schema, version = attributes.get("schema", FORMAT), attributes.get("schema_version", FORMAT_VERSION)
+    if schema != FORMAT:
+        raise InputError(f"schema is {schema!r}, not {FORMAT!r}", "convert the file", where=store.where)
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"schema_version {version!r} is not supported, only {FORMAT_VERSION}",
+            "upgrade nntf-cli or convert the file",
+            where=store.where,
+        )
+    if "num_classes" not in attributes:
+        return None
+    return checks.class_count(attributes["num_classes"], "num_classes", store.where)
+
+
+def _flat_extras(store: Store, attributes: Mapping[str, Scalar | None], parts: _Parts) -> None:
+    """Read what may stand beside flat labels or single snapshots, whether or not it is needed."""
+    names = store.names()
+    n_snapshots = next(iter(parts.arrays.values())).shape[0]
+    found = _first(store, names, _STEPS, parts)
+    if found is not None:
+        given = checks.steps(found, n_snapshots)
+        parts.step = given if parts.step is None else parts.step
+    for split in parts.arrays:
+        prefix = "" if split == "train" else f"{split}_"
+        true = _first(store, names, tuple(prefix + name for name in _TRUE), parts)
+        if true is not None:
+            parts.true[split] = true
+    for name in names:
+        if _SCALAR.fullmatch(name) and len((array := _present(store, name)).shape):
+            key = name.removeprefix("train_")
+            parts.scalars[key] = checks.scalar_series(array, n_snapshots)
+    if "class_names" in names:
+        parts.class_names = checks.class_names(_present(store, "class_names"), parts.declared)
+        parts.declared = len(parts.class_names)
+    hparams = {**_known(attributes), **_known(store.attributes("hparams"))}
+    parts.hparams = {name: value for name, value in hparams.items() if name not in _RESERVED_ATTRIBUTES}
+
+
+def _first(store: Store, names: list[str], wanted: tuple[str, ...], parts: _Parts) -> StoredArray | None:
+    """Return the first array of several names for the same thing, and warn where there are more."""
+    found = [name for name in wanted if name in names]
+    if len(found) > 1:
+        parts.warnings.append(f"'{found[0]}' is used, {', '.join(map(repr, found[1:]))} is not")
+    return _present(store, found[0]) if found else None
+
+
+def _numbered(store: Store, names: list[str]) -> dict[int, str] | None:
+    """Return snapshot number -> path, where arrays share a prefix and end in a whole number."""
+    families = _families(names)
+    for name in names:
+        if name not in ("hparams", "run", "samples", "classes") and _is_plain_group(store, name):
+            inner = store.group(name)
+            if "format" in inner.attributes():
+                continue
+            families |= {
+                f"{name}/{prefix}": [f"{name}/{n}" for n in found] for prefix, found in _families(inner.names()).items()
+            }
+    families = {prefix: found for prefix, found in families.items() if prefix != "-" and not prefix.endswith("/-")}
+    if len(families) > 1:
+        listed = ", ".join(sorted(f"{prefix}0..." for prefix in families)[:5])
+        raise InputError(
+            f"has several families of numbered arrays ({listed})", "keep one, or name it 'labels'", where=store.where
+        )
+    if not families:
+        return None
+    by_number: dict[int, str] = {}
+    for path in next(iter(families.values())):
+        number = int(_NUMBERED.fullmatch(path)[2])  # type: ignore[index]
+        if number in by_number:
+            raise InputError(
+                f"holds snapshot {number} twice ('{by_number[number]}' and '{path}')", "keep one", where=store.where
+            )
+        by_number[number] = path
+    return dict(sorted(by_number.items()))
+
+
+def _families(names: list[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        match = _NUMBERED.fullmatch(name)
+        if match:
+            found.setdefault(match[1], []).append(name)
+    return found
+
+
+def _is_plain_group(store: Store, name: str) -> bool:
+    """Return whether a name of ours to look into is a group; links lead elsewhere and are not followed."""
+    try:
+        return store.is_group(name)
+    except InputError:
+        return False
+
+
+def _per_snapshot(store: Store, attributes: Mapping[str, Scalar | None], numbered: Mapping[int, str]) -> _Parts:
+    arrays = [_present(store, path) for path in numbered.values()]
+    for array in arrays:
+        checks.label_array(array, per_snapshot=True)
+    parts = _Parts(
+        f"{store.kind}, one array per snapshot",
+        {"train": SnapshotStack(arrays, store.where)},
+        _flat_declared(store, attributes),
+    )
+    parts.step = np.array(list(numbered), dtype=np.int64)
+    _flat_extras(store, attributes, parts)
+    return parts
+
+
+def _finish(store: Store, parts: _Parts) -> LabelLog:
+    """Check all splits against each other and return the log."""
+    n_snapshots: dict[str, int] = {}
+    for split, array in parts.arrays.items():
+        checks.label_array(array)
+        n_snapshots[split] = array.shape[0]
+        if array.shape[0] != next(iter(n_snapshots.values())):
+            raise InputError(
+                f"has {array.shape[0]} snapshots, split '{next(iter(n_snapshots))}' has "
+                f"{next(iter(n_snapshots.values()))}",
+                "record every split at every snapshot",
+                where=array.where,
+            )
+        if len(array.shape) == 3:
+            parts.warnings.append(f"split '{split}' holds scores: the class with the largest is taken as label")
+            parts.declared = max(parts.declared or 0, array.shape[2])
+    splits = {split: _split(split, array, parts) for split, array in parts.arrays.items()}
+    step = np.arange(next(iter(n_snapshots.values()))) if parts.step is None else parts.step
+    name = parts.hparams.pop("name", "")
+    return LabelLog(
+        source=store.where,
+        name=str(name),
+        layout=parts.layout,
+        step=step,
+        splits=splits,
+        scalars=parts.scalars,
+        hparams=parts.hparams,
+        class_names=parts.class_names,
+        declared_classes=parts.declared,
+        run_uuid=parts.run_uuid,
+        warnings=tuple(parts.warnings),
+    )
+
+
+def _split(name: str, array: StoredArray, parts: _Parts) -> Split:
+    n_samples = array.shape[1]
+    true, ids = parts.true.get(name), parts.ids.get(name)
+    return Split(
+        name=name,
+        labels=StoredLabels(array, parts.declared, parts.missing.get(name, NO_MISSING)),
+        true=None if true is None else checks.true_classes(true, n_samples, parts.declared),
+        ids=None if ids is None else checks.sample_ids(ids, n_samples),
+    )

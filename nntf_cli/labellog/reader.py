@@ -1,0 +1,103 @@
+"""Open a label log by its address: FILE, FILE::GROUP, FILE::SPLIT or FILE::GROUP::SPLIT."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import PurePath
+
+from nntf_cli.errors import InputError
+from nntf_cli.files.store import Store, open_store
+from nntf_cli.labellog.layouts import read_layout
+from nntf_cli.model import LabelLog
+
+_LISTED = 8
+
+
+def open_log(address: str | os.PathLike[str], data: bytes | None = None) -> LabelLog:
+    """Open a label log of any layout that nntf reads; its labels are streamed later.
+
+    Parameters
+    ----------
+    address : str or path
+        An HDF5 or NPZ file. ``FILE::GROUP`` names one of several runs in it, ``FILE::SPLIT`` one set of
+        samples, ``FILE::GROUP::SPLIT`` both.
+    data : bytes, optional
+        The content, where it came through a pipe; ``address`` then only names it.
+
+    Returns
+    -------
+    LabelLog
+        Everything but the labels is read and validated; labels are when they are streamed.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, holds no label log, several and none is named, or something invalid.
+    """
+    path, parts = split_address(os.fspath(address))
+    root = open_store(path, data)
+    store, rest = _run_of(root, parts)
+    log = _read(store)
+    if rest:
+        if len(rest) > 1 or rest[0] not in log.splits:
+            raise InputError(
+                f"has neither a run nor a split '{rest[0]}'",
+                f"splits: {', '.join(log.splits)}",
+                where=store.where,
+            )
+        log = replace(log, chosen_split=rest[0])
+    return replace(log, name=log.name or _default_name(path, root, store))
+
+
+def split_address(address: str) -> tuple[str, list[str]]:
+    """Return the file and what follows it, separated by ``::``; a file whose name holds ``::`` comes first."""
+    if os.path.exists(address):
+        return address, []
+    path, *parts = address.split("::")
+    return path, [part for part in parts if part]
+
+
+def runs_of(address: str | os.PathLike[str], data: bytes | None = None) -> list[str]:
+    """Return the groups that are runs, where the address names a file of several and none of them.
+
+    Raises
+    ------
+    InputError
+        The file cannot be opened.
+    """
+    path, parts = split_address(os.fspath(address))
+    store = open_store(path, data)
+    if parts or "format" in store.attributes():
+        return []
+    return [run for run in store.runs() if run]
+
+
+def _run_of(root: Store, parts: list[str]) -> tuple[Store, list[str]]:
+    """Return the group to read and the part of the address that is left over."""
+    if parts and root.is_group(parts[0]) and parts[0] != "labels":
+        return root.group(parts[0]), parts[1:]
+    return root, parts
+
+
+def _read(store: Store) -> LabelLog:
+    log = read_layout(store)
+    if log is not None:
+        return log
+    runs = store.runs()
+    if len(runs) == 1:
+        return _read(store.group(runs[0]))
+    if runs:
+        listed = ", ".join(runs[:_LISTED]) + (", ..." if len(runs) > _LISTED else "")
+        raise InputError(f"holds {len(runs)} runs ({listed})", f"name one: {store.where}::{runs[0]}", where=store.where)
+    found = ", ".join(store.names()[:_LISTED]) or "nothing"
+    raise InputError(
+        f"has no dataset 'labels' (found: {found})",
+        "store the predicted labels as 'labels', shape (snapshots, samples)",
+        where=store.where,
+    )
+
+
+def _default_name(path: str, root: Store, store: Store) -> str:
+    stem = PurePath(path).stem if path != "-" else "stdin"
+    return stem if store is root else f"{stem}::{store.where[len(root.where) + 2 :]}"

@@ -1,0 +1,168 @@
+"""Write label logs in the native layout, version 1: HDF5 or its NPZ twin."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nntf_cli import __version__
+from nntf_cli.errors import ParameterError
+from nntf_cli.files.atomic import publish
+from nntf_cli.files.writing import text_array, write_hdf5, write_npz
+from nntf_cli.model import Scalar
+
+FORMAT = "nntf-labellog"
+FORMAT_VERSION = 1
+
+
+def label_dtype(n_classes: int) -> np.dtype[Any]:
+    """Return the narrowest unsigned type whose largest value is free to mean "missing".
+
+    255 classes fit uint8, 256 need uint16.
+    """
+    for name in ("u1", "u2", "u4"):
+        dtype = np.dtype(name)
+        if n_classes <= np.iinfo(dtype).max:
+            return dtype
+    raise ParameterError(f"{n_classes} classes are more than a label log can hold (2**32 - 1)")
+
+
+def write_log(
+    path: str | os.PathLike[str],
+    labels: Mapping[str, ArrayLike],
+    *,
+    n_classes: int,
+    step: ArrayLike | None = None,
+    scalars: Mapping[str, ArrayLike] | None = None,
+    hparams: Mapping[str, Scalar] | None = None,
+    name: str | None = None,
+    class_names: Sequence[str] | None = None,
+    true: Mapping[str, ArrayLike] | None = None,
+    ids: Mapping[str, ArrayLike] | None = None,
+    force: bool = False,
+) -> None:
+    """Write a label log in the native layout; the same content gives the same bytes.
+
+    Parameters
+    ----------
+    path : path
+        ``*.npz`` writes the NPZ twin, anything else HDF5.
+    labels : mapping of split to array of int, shape (T, N)
+        Predicted classes in ``[0, n_classes)``; a negative label is a missing one.
+    n_classes : int
+        C.
+    step : array of int, shape (T,), optional
+        Iteration (or epoch) of each snapshot, strictly increasing; 0 ... T - 1 if not given.
+    scalars : mapping of name to array of float, shape (T,), optional
+        ``loss``, ``accuracy``, ``test_accuracy``, ...
+    hparams : mapping of name to scalar, optional
+        Hyperparameters of the run.
+    name : str, optional
+        The run's name; without it readers use the file's.
+    class_names : sequence of str, length C, optional
+        Names of the classes.
+    true, ids : mapping of split to array, shape (N,), optional
+        True classes; identities of the samples (int or str).
+    force : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    ParameterError
+        The arrays do not fit together, or the file exists and ``force`` is not set.
+    OutputError
+        The file cannot be written.
+    """
+    if os.path.exists(path) and not force:
+        raise ParameterError("exists already", "a label log is only replaced by force", where=str(path))
+    arrays, root = _contents(labels, n_classes, step, scalars or {}, class_names, true or {}, ids or {})
+    run: dict[str, Scalar] = {**({"name": name} if name else {}), **(hparams or {})}
+    root["run-uuid"] = _content_uuid(arrays, run)
+    write = write_npz if Path(path).suffix.lower() == ".npz" else write_hdf5
+    publish({os.fspath(path): lambda stream: write(stream, arrays, {"": root, "run": run})})
+
+
+def _contents(
+    labels: Mapping[str, ArrayLike],
+    n_classes: int,
+    step: ArrayLike | None,
+    scalars: Mapping[str, ArrayLike],
+    class_names: Sequence[str] | None,
+    true: Mapping[str, ArrayLike],
+    ids: Mapping[str, ArrayLike],
+) -> tuple[dict[str, np.ndarray], dict[str, Scalar]]:
+    """Return every dataset by its path, checked against each other, and the root attributes."""
+    if not labels:
+        raise ParameterError("a label log needs at least one split")
+    narrowed = {split: _narrow(split, np.asarray(given), n_classes) for split, given in labels.items()}
+    n_snapshots = len(next(iter(narrowed.values())))
+    steps = np.arange(n_snapshots) if step is None else np.asarray(step)
+    arrays = {f"labels/{split}": rows for split, rows in narrowed.items()}
+    arrays["snapshots/step"] = steps.astype(np.int64)
+    for scalar, values in scalars.items():
+        arrays[f"snapshots/{scalar}"] = np.asarray(values, dtype=np.float64)
+    for path, array in arrays.items():
+        if len(array) != n_snapshots:
+            raise ParameterError(f"{path} has {len(array)} snapshots, others {n_snapshots}")
+    if np.any(np.diff(arrays["snapshots/step"]) <= 0):
+        raise ParameterError("steps are not strictly increasing")
+    for kind, given in (("true", true), ("id", ids)):
+        for split, values in given.items():
+            arrays[f"samples/{split}/{kind}"] = _per_sample(kind, split, values, narrowed, n_classes)
+    if class_names is not None:
+        if len(class_names) != n_classes:
+            raise ParameterError(f"{len(class_names)} class names for {n_classes} classes")
+        arrays["classes/name"] = text_array(np.asarray(class_names, dtype=str))
+    root: dict[str, Scalar] = {
+        "format": FORMAT,
+        "format-version": FORMAT_VERSION,
+        "generated-by": f"nntf-cli {__version__}",
+        "n-classes": int(n_classes),
+    }
+    return arrays, root
+
+
+def _narrow(split: str, labels: np.ndarray, n_classes: int) -> np.ndarray:
+    if labels.ndim != 2 or 0 in labels.shape or labels.dtype.kind not in "iu":
+        raise ParameterError(
+            f"labels of split '{split}' must be whole numbers of shape (snapshots, samples), "
+            f"found {labels.dtype} {labels.shape}"
+        )
+    if n_classes < 1 or labels.max() >= n_classes:
+        raise ParameterError(f"split '{split}' holds label {labels.max()}, but there are {n_classes} classes")
+    dtype = label_dtype(n_classes)
+    narrowed = labels.astype(dtype)
+    if labels.dtype.kind == "i":
+        narrowed[labels < 0] = np.iinfo(dtype).max
+    return narrowed
+
+
+def _per_sample(
+    kind: str, split: str, values: ArrayLike, labels: Mapping[str, np.ndarray], n_classes: int
+) -> np.ndarray:
+    array = np.asarray(values)
+    if split not in labels or array.shape != (labels[split].shape[1],):
+        raise ParameterError(f"samples/{split}/{kind} does not fit the labels of split '{split}'")
+    if array.dtype.kind in "US":
+        return text_array(array)
+    if kind == "true":
+        if array.min() < 0 or array.max() >= n_classes:
+            raise ParameterError(f"samples/{split}/true holds a class outside [0, {n_classes})")
+        return array.astype(label_dtype(n_classes))
+    return array.astype(np.int64)
+
+
+def _content_uuid(arrays: Mapping[str, np.ndarray], run: Mapping[str, Scalar]) -> str:
+    """Return a UUID made from the content, so that writing the same run twice gives the same file."""
+    digest = hashlib.sha256(repr(sorted(run.items())).encode())
+    for path in sorted(arrays):
+        digest.update(path.encode() + str(arrays[path].shape).encode())
+        digest.update(np.ascontiguousarray(arrays[path]).data)
+    return str(uuid.UUID(bytes=digest.digest()[:16], version=4))

@@ -1,0 +1,311 @@
+"""The plain data that passes from room to room: logs, flows, fingerprints, differences, bands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from nntf_cli.errors import InputError, ParameterError
+
+Scalar = bool | int | float | str
+
+#: Above every label a log can hold (labels fit 32 bits): the value of ``missing`` where none can be missing.
+NO_MISSING = 2**32
+
+
+class Panel(NamedTuple):
+    """A rectangle cut out of the labels of one split.
+
+    Panels tile the (T, N) labels: all rows of one range of samples in order, then the next range.
+    """
+
+    row: int  #: snapshot of the first row; 0 starts a new range of samples
+    column: int  #: sample of the first column
+    labels: np.ndarray  #: (rows, columns), uint8, uint16 or uint32, C-contiguous
+
+
+class LabelSource(Protocol):
+    """The labels of one split, (T, N), delivered in panels so that they never lie in memory whole."""
+
+    n_snapshots: int
+    n_samples: int
+    missing: int  #: the label that means "no prediction"; ``NO_MISSING`` where there is none
+
+    def panels(self) -> Iterator[Panel]:
+        """Yield validated labels, top to bottom within each range of samples.
+
+        Raises
+        ------
+        InputError
+            A label is negative, fractional, not finite or not a class; or the file is damaged.
+        """
+        ...
+
+    def column_panels(self, max_bytes: int) -> Iterator[Panel]:
+        """Yield all T rows of one range of samples at a time, at most about ``max_bytes`` each."""
+        ...
+
+    def n_classes(self) -> int:
+        """Return 1 + the largest label, reading (and so validating) all labels unless that is done already."""
+        ...
+
+    def n_missing(self) -> int:
+        """Return how many labels are missing, reading all labels unless that is done already."""
+        ...
+
+
+@dataclass(frozen=True)
+class Split:
+    """One set of samples whose predictions were logged: ``train``, ``test``, ..."""
+
+    name: str
+    labels: LabelSource
+    true: np.ndarray | None = None  #: (N,) int64 true classes
+    ids: np.ndarray | None = None  #: (N,) int64 or str
+
+
+@dataclass(frozen=True)
+class LabelLog:
+    """The predicted label of every sample at every snapshot of one run.
+
+    ``splits`` stream their labels from the file; all else is in memory. Made by
+    :func:`nntf_cli.labellog.open_log`.
+    """
+
+    source: str  #: the file (and group) as the user named it
+    name: str  #: the run's name
+    layout: str  #: in words: "native HDF5, version 1", "flat NPZ", ...
+    step: np.ndarray  #: (T,) int64, strictly increasing
+    splits: Mapping[str, Split]
+    scalars: Mapping[str, np.ndarray] = field(default_factory=dict)  #: name -> (T,) float64
+    hparams: Mapping[str, Scalar] = field(default_factory=dict)
+    class_names: tuple[str, ...] | None = None
+    declared_classes: int | None = None  #: C where the file says it
+    run_uuid: str = ""
+    warnings: tuple[str, ...] = ()
+    chosen_split: str = ""  #: the split that the address named
+
+    @property
+    def n_snapshots(self) -> int:
+        """T, the number of snapshots."""
+        return len(self.step)
+
+    @cached_property
+    def n_classes(self) -> int:
+        """C: as declared in the file, else 1 + the largest label or true class of any split."""
+        seen = [split.labels.n_classes() for split in self.splits.values()]
+        seen += [int(split.true.max()) + 1 for split in self.splits.values() if split.true is not None]
+        return self.declared_classes or max(seen)
+
+    def split(self, name: str | None = None) -> Split:
+        """Return the split that the address named, else ``name``, else the only one, else ``train``.
+
+        Raises
+        ------
+        InputError
+            There is no such split, or there are several, none named ``train`` and none asked for.
+        """
+        name = self.chosen_split or name
+        if name is None:
+            name = next(iter(self.splits)) if len(self.splits) == 1 else "train"
+            hint = f"name one with --split: {', '.join(self.splits)}"
+        else:
+            hint = f"it has: {', '.join(self.splits)}"
+        if name not in self.splits:
+            raise InputError(f"has no split '{name}'", hint, where=self.source)
+        return self.splits[name]
+
+    def select(self, every: int = 1, from_step: int | None = None, to_step: int | None = None) -> LabelLog:
+        """Return the log restricted to some snapshots.
+
+        Parameters
+        ----------
+        every : int
+            Keep each ``every``-th snapshot, beginning with the first in range.
+        from_step, to_step : int, optional
+            Keep steps in ``[from_step, to_step]``, both included.
+
+        Raises
+        ------
+        ParameterError
+            ``every`` is below 1, or no snapshot lies in the range.
+        """
+        if every < 1:
+            raise ParameterError(f"--every {every} is not a positive number of snapshots")
+        low = self.step[0] if from_step is None else from_step
+        high = self.step[-1] if to_step is None else to_step
+        rows = np.flatnonzero((self.step >= low) & (self.step <= high))[::every]
+        if len(rows) == 0:
+            raise ParameterError(
+                f"no snapshot lies in steps {low} to {high}",
+                f"steps run from {self.step[0]} to {self.step[-1]}",
+                where=self.source,
+            )
+        if len(rows) == self.n_snapshots:
+            return self
+        splits = {
+            name: replace(split, labels=_ChosenSnapshots(split.labels, rows)) for name, split in self.splits.items()
+        }
+        scalars = {name: values[rows] for name, values in self.scalars.items()}
+        return replace(self, step=self.step[rows], splits=splits, scalars=scalars)
+
+
+class _ChosenSnapshots:
+    """Some rows of a label source; those left out are read and validated all the same."""
+
+    def __init__(self, base: LabelSource, rows: np.ndarray) -> None:
+        self._base, self._rows = base, rows
+        self.n_snapshots, self.n_samples, self.missing = len(rows), base.n_samples, base.missing
+
+    def _chosen(self, panels: Iterator[Panel]) -> Iterator[Panel]:
+        for panel in panels:
+            first, last = np.searchsorted(self._rows, [panel.row, panel.row + len(panel.labels)])
+            if first < last:
+                yield Panel(int(first), panel.column, panel.labels[self._rows[first:last] - panel.row])
+
+    def panels(self) -> Iterator[Panel]:
+        return self._chosen(self._base.panels())
+
+    def column_panels(self, max_bytes: int) -> Iterator[Panel]:
+        return self._chosen(self._base.column_panels(max_bytes))
+
+    def n_classes(self) -> int:
+        return self._base.n_classes()
+
+    def n_missing(self) -> int:
+        return self._base.n_missing()
+
+
+@dataclass(frozen=True)
+class Flows:
+    """The transitions δ_0 ... δ_{P-1} of one split, stored sparsely: only what moved.
+
+    The flows of transition ``i`` are the entries ``start[i]:start[i + 1]`` of ``from_class``, ``to_class`` and
+    ``count``, in increasing order of (from, to).
+    """
+
+    start: np.ndarray  #: (P + 1,) int64
+    from_class: np.ndarray  #: (nnz,) uint32
+    to_class: np.ndarray  #: (nnz,) uint32
+    count: np.ndarray  #: (nnz,) int64, samples, all positive
+    from_step: np.ndarray  #: (P,) int64
+    to_step: np.ndarray  #: (P,) int64
+    n_samples: int
+    n_classes: int
+    stayed: np.ndarray | None = None  #: (P, C) int64, the diagonals of δ, where asked for
+
+    @property
+    def n_transitions(self) -> int:
+        """P, the number of transitions."""
+        return len(self.from_step)
+
+    @cached_property
+    def moved(self) -> np.ndarray:
+        """S, (P,) int64: samples that changed class in each transition; 0 where it is quiet."""
+        total = np.concatenate([[0], np.cumsum(self.count)])
+        return total[self.start[1:]] - total[self.start[:-1]]
+
+    def dense(self, i: int) -> np.ndarray:
+        """Return δ_i, (C, C) int64; its diagonal is zero unless ``stayed`` was counted."""
+        delta = np.zeros((self.n_classes, self.n_classes), dtype=np.int64)
+        part = slice(self.start[i], self.start[i + 1])
+        delta[self.from_class[part], self.to_class[part]] = self.count[part]
+        if self.stayed is not None:
+            np.fill_diagonal(delta, self.stayed[i])
+        return delta
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What the rows or the columns of a matrix stand for, as far as it is known.
+
+    Row i of a flow fingerprint is the transition from ``from_step[i]`` to ``to_step[i]``, P = T - 1 of them; of
+    a Hamming matrix it is the snapshot ``to_step[i]`` (then equal to ``from_step[i]``), T of them.
+    """
+
+    run: str = ""  #: the run's name; empty when unknown
+    source: str = ""  #: the log or matrix it was made from
+    split: str | None = None
+    from_step: np.ndarray | None = None  #: (P,) int64
+    to_step: np.ndarray | None = None  #: (P,) int64
+    moved: np.ndarray | None = None  #: (P,) int64, samples that changed class
+    n_samples: int | None = None
+    n_classes: int | None = None
+    scalars: Mapping[str, np.ndarray] = field(default_factory=dict)  #: name -> (T,) float64
+    hparams: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def quiet(self) -> np.ndarray | None:
+        """(P,) bool, True where nothing moved; None when that is not known."""
+        return None if self.moved is None else self.moved == 0
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Rows and columns of a matrix: the same object unless two runs are crossed."""
+
+    rows: Axis
+    columns: Axis
+
+    @property
+    def is_cross(self) -> bool:
+        """True where rows and columns belong to different runs."""
+        return self.rows is not self.columns
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """A distance matrix D between transitions (``metric`` "flows") or snapshots ("hamming")."""
+
+    distances: np.ndarray  #: (P, Q) float64
+    axes: Axes
+    metric: str | None = None  #: "flows" or "hamming"; None for a bare matrix
+    normalize: str | None = None  #: "flows", "samples" or "none"; None for a bare matrix
+
+    @property
+    def values(self) -> np.ndarray:
+        """The matrix, (P, Q) float64."""
+        return self.distances
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A differentiation matrix D^A - D^B (Eq. 2) with what it was made from."""
+
+    difference: np.ndarray  #: (P, Q) float64
+    a: Axes
+    b: Axes
+    metric: str | None = None
+    normalize: str | None = None
+
+    @property
+    def values(self) -> np.ndarray:
+        """The matrix, (P, Q) float64."""
+        return self.difference
+
+    @property
+    def axes(self) -> Axes:
+        """Rows and columns of A, whose steps are those of B too."""
+        return self.a
+
+
+@dataclass(frozen=True)
+class Band:
+    """A range of values ``[lo, hi]``, or ``[lo, hi)`` where ``closed`` is False."""
+
+    lo: float
+    hi: float
+    closed: bool = True
+
+    def __str__(self) -> str:
+        """Return ``lo-hi`` as the published tables print it, with more decimals only where two would hide some."""
+        return "-".join(f"{x:.2f}" if abs(x - round(x, 2)) < 1e-9 else f"{x:g}" for x in (self.lo, self.hi))
+
+    def holds(self, values: np.ndarray) -> np.ndarray:
+        """Return which values lie in the band: the binarised matrix B, bool, same shape."""
+        below = values <= self.hi if self.closed else values < self.hi
+        return (values >= self.lo) & below
