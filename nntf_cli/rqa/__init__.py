@@ -1,0 +1,11 @@
+"""Recurrence quantification: bands -> line histograms -> measures -> a summary row per run.
+
+``Settings`` holds what the two conventions need; ``per_band`` measures one matrix in every band; ``summarize``
+picks the band that stands for a run; ``summary_rows`` sets runs side by side as the published tables do.
+"""
+
+from nntf_cli.rqa.bands import Settings
+from nntf_cli.rqa.measures import per_band
+from nntf_cli.rqa.summary import Summary, most_adequate, summarize, summary_rows
+
+__all__ = ["Settings", "Summary", "most_adequate", "per_band", "summarize", "summary_rows"]

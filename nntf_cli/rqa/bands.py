@@ -1,0 +1,138 @@
+"""The bands that tile the range of distances, in the paper's convention and in the literature's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+
+from nntf_cli.errors import InputError, ParameterError
+from nntf_cli.model import Band, Difference, Fingerprint
+
+CONVENTIONS = ("paper", "standard")
+EDGES = ("half-open", "closed")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How recurrence is quantified.
+
+    Parameters
+    ----------
+    convention : {"paper", "standard"}
+        "paper": the measures of Ferreira et al. (2022) to the last digit, edges included. "standard": those of the
+        recurrence literature (Webber & Zbilut 1994; Marwan et al. 2007).
+    width : str or float
+        Width of a band as a share of the range; 1 / width must be a whole number, and in the paper convention
+        width a multiple of 0.01.
+    l_min : int
+        Shortest line that counts, in points.
+    v_min : int, optional
+        The same for vertical lines, if it differs.
+    band : Band, optional
+        Measure this one band instead of tiling the range.
+    value_range : (float, float), optional
+        What the bands tile; [0, 1] if not given, and then values outside are refused.
+    edges : {"half-open", "closed"}
+        Standard convention: "half-open" puts every entry into exactly one band (edges i / n_bands, the last band
+        closed); "closed" takes the paper's float edges, both included.
+
+    Raises
+    ------
+    ParameterError
+        A value that makes no sense.
+    """
+
+    convention: str = "paper"
+    width: str | float = "0.05"
+    l_min: int = 2
+    v_min: int | None = None
+    band: Band | None = None
+    value_range: tuple[float, float] | None = None
+    edges: str = "half-open"
+
+    def __post_init__(self) -> None:
+        """Check the values against each other."""
+        if self.convention not in CONVENTIONS:
+            raise ParameterError(f"unknown convention {self.convention!r}", f"one of {', '.join(CONVENTIONS)}")
+        if self.edges not in EDGES:
+            raise ParameterError(f"unknown edges {self.edges!r}", f"one of {', '.join(EDGES)}")
+        if self.l_min < 1 or (self.v_min is not None and self.v_min < 1):
+            raise ParameterError("the shortest line that counts must have at least 1 point")
+        if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
+            raise ParameterError("the range is empty", "give LO:HI with LO below HI")
+        self.bands  # noqa: B018 - fails here rather than in the middle of the work
+
+    @property
+    def shortest_vertical(self) -> int:
+        """v_min, which is l_min unless given."""
+        return self.l_min if self.v_min is None else self.v_min
+
+    @cached_property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands, lowest first."""
+        if self.band is not None:
+            closed = self.convention == "paper" or self.edges == "closed" or self.band.hi == self._range[1]
+            return (Band(self.band.lo, self.band.hi, closed),)
+        width = _exact(self.width)
+        n_bands = int(1 / width)
+        if self.convention == "standard" and self.edges == "half-open":
+            return _standard_bands(n_bands, *self._range)
+        if width % Fraction(1, 100):
+            raise ParameterError(
+                f"--bands {self.width}: the paper's edges are rounded to 0.01",
+                "give a multiple of 0.01, or --convention standard with half-open edges",
+            )
+        return _paper_bands(float(width), n_bands, *self._range)
+
+    @property
+    def _range(self) -> tuple[float, float]:
+        return self.value_range or (0.0, 1.0)
+
+    def check(self, matrix: Fingerprint | Difference) -> None:
+        """Refuse a matrix whose values the bands cannot hold.
+
+        Raises
+        ------
+        InputError
+            The matrix is empty, holds nan, or values outside [0, 1] and no range is given.
+        """
+        values, where = matrix.values, matrix.axes.rows.source
+        if values.size == 0:
+            raise InputError("the matrix is empty", "compute it from at least two snapshots", where=where)
+        low, high = float(np.min(values)), float(np.max(values))
+        if np.isnan(low) or np.isnan(high):
+            raise InputError("the matrix holds nan", "compute it again from the label log", where=where)
+        if self.value_range is None and self.band is None and not 0 <= low <= high <= 1:
+            raise InputError(
+                f"values run from {low:.6g} to {high:.6g}, outside [0, 1]",
+                f"say which range the bands shall tile, for instance --range {low:.6g}:{high:.6g}",
+                where=where,
+            )
+
+
+def _exact(width: str | float) -> Fraction:
+    try:
+        exact = Fraction(str(width).strip())
+    except (ValueError, ZeroDivisionError):
+        exact = Fraction(0)
+    if exact <= 0 or (1 / exact).denominator != 1:
+        raise ParameterError(f"--bands {width}: 1 / width must be a whole number", "for instance 0.05 for 20 bands")
+    return exact
+
+
+def _standard_bands(n_bands: int, lo: float, hi: float) -> tuple[Band, ...]:
+    """Edges are the correctly rounded quotients i / n_bands: ``i * 0.05`` is wrong at seven of twenty."""
+    edges = [lo + (hi - lo) * (i / n_bands) for i in range(n_bands)] + [hi]
+    return tuple(Band(edges[i], edges[i + 1], closed=i + 1 == n_bands) for i in range(n_bands))
+
+
+def _paper_bands(width: float, n_bands: int, lo: float, hi: float) -> tuple[Band, ...]:
+    """Edges as the authors' program computes them: 0.35 + 0.05 is 0.39999999999999997, so 0.4 is outside."""
+    bands = []
+    for i in range(n_bands):
+        edge = round(i * width, 2)
+        bands.append(Band(lo + (hi - lo) * edge, lo + (hi - lo) * (edge + width)))
+    return tuple(bands)

@@ -1,0 +1,189 @@
+"""One row per run, as in the paper's Tables 1 to 6: the band that stands for it, and what would mislead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nntf_cli.errors import ParameterError
+from nntf_cli.model import Axis, Band, Difference, Fingerprint, Scalar
+from nntf_cli.rqa.bands import Settings
+from nntf_cli.rqa.measures import Value, line_counts, per_band
+
+SELECTIONS = ("lowest", "max")
+
+#: The columns of a summary; the hyperparameters in which runs differ come after the second.
+COLUMNS = ("run", "split", "b_lam", "lam", "b_ent", "ent", "acc", "acc_split", "n_lam", "rr_lam", "note")
+
+#: The authors' program takes no entropy from here on.
+_LARGEST_ENTROPY = 2.0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What stands for one matrix: laminarity and entropy, each with its band."""
+
+    axis: Axis  #: the run that the rows of the matrix belong to
+    shape: tuple[int, ...]  #: of the matrix
+    b_lam: Band | None
+    lam: float | None
+    b_ent: Band | None
+    ent: float | None
+    n_lam: int | None  #: points in the band of lam
+    rr_lam: float | None  #: its recurrence rate
+    notes: tuple[str, ...] = ()
+
+
+def summarize(matrix: Fingerprint | Difference, settings: Settings | None = None, select: str = "lowest") -> Summary:
+    """Choose the bands that stand for a matrix.
+
+    Parameters
+    ----------
+    matrix : Fingerprint or Difference
+        (P, Q) values.
+    settings : Settings, optional
+        Convention and bands. In the standard convention LAM and ENTR take the places of lam and ent.
+    select : {"lowest", "max"}
+        "lowest": the lowest band with a value above 0, as the paper's text says. "max": the first band with the
+        largest laminarity, and the first with the smallest entropy above 0 and below 2, as its program does.
+
+    Raises
+    ------
+    ParameterError
+        Unknown ``select``.
+    InputError
+        As :func:`~nntf_cli.rqa.measures.per_band`.
+    """
+    settings = settings or Settings()
+    if select not in SELECTIONS:
+        raise ParameterError(f"unknown selection {select!r}", f"one of {', '.join(SELECTIONS)}")
+    rows = per_band(matrix, settings)
+    lams = [row["lam"] for row in rows]
+    ents = [row["ent" if settings.convention == "paper" else "entr"] for row in rows]
+    if select == "lowest":
+        i_lam, i_ent = _first_positive(lams), _first_positive(ents)
+    else:
+        i_lam = _first_best(lams, lambda lam: lam)
+        i_ent = _first_best(ents, lambda ent: -ent if 0 < ent < _LARGEST_ENTROPY else None)
+    b_lam = None if i_lam is None else settings.bands[i_lam]
+    b_ent = None if i_ent is None else settings.bands[i_ent]
+    return Summary(
+        axis=matrix.axes.rows,
+        shape=matrix.values.shape,
+        b_lam=b_lam,
+        lam=None if i_lam is None else lams[i_lam],
+        b_ent=b_ent,
+        ent=None if i_ent is None else ents[i_ent],
+        n_lam=None if i_lam is None else int(rows[i_lam]["n_points"] or 0),
+        rr_lam=None if i_lam is None else rows[i_lam]["rr"],
+        notes=tuple(_notes(matrix, settings, b_lam, b_ent)),
+    )
+
+
+def _first_positive(values: Sequence[Value]) -> int | None:
+    return next((i for i, value in enumerate(values) if value is not None and value > 0), None)
+
+
+def _first_best(values: Sequence[Value], score: Callable[[float], float | None]) -> int | None:
+    """Return the first index with the largest score; None where nothing has one."""
+    scores = {i: score(value) for i, value in enumerate(values) if value is not None}
+    scored = {i: value for i, value in scores.items() if value is not None}
+    return max(scored, key=scored.__getitem__) if scored else None
+
+
+def _notes(matrix: Fingerprint | Difference, settings: Settings, b_lam: Band | None, b_ent: Band | None) -> list[str]:
+    notes = []
+    n_rows, n_columns = matrix.values.shape
+    if b_ent is not None and settings.convention == "paper" and n_rows == n_columns:
+        diaglines, _ = line_counts(b_ent.holds(matrix.values))
+        if diaglines[-1] == 1 and diaglines[settings.l_min :].sum() == 1:
+            notes.append("ent: main diagonal only (ln P / P)")
+    if b_lam is not None:
+        recurrence = b_lam.holds(matrix.values)
+        n_off = int(np.count_nonzero(recurrence))
+        if n_rows == n_columns:
+            n_off -= int(np.count_nonzero(np.diagonal(recurrence)))
+        if n_off <= n_columns:  # not even one point per column besides the main diagonal
+            notes.append(f"lam rests on {n_off} point{'' if n_off == 1 else 's'}")
+    return notes + _quiet_notes(matrix)
+
+
+def _quiet_notes(matrix: Fingerprint | Difference) -> list[str]:
+    axis = matrix.axes.rows
+    quiet, steps = axis.quiet, axis.from_step
+    if quiet is None or steps is None or not quiet.any():
+        return []
+    moving = np.flatnonzero(~quiet)
+    first_of_tail = int(moving[-1]) + 1 if len(moving) else 0
+    notes = []
+    if first_of_tail < len(quiet):
+        notes.append(f"quiet from step {steps[first_of_tail]}")
+    n_before = int(np.count_nonzero(quiet[:first_of_tail]))
+    if n_before:
+        notes.append(f"{n_before} more quiet" if notes else f"{n_before} of {len(quiet)} transitions quiet")
+    return notes
+
+
+def summary_rows(
+    summaries: Sequence[Summary], names: Sequence[str] | None = None
+) -> list[dict[str, Scalar | Band | None]]:
+    """Set runs side by side.
+
+    Parameters
+    ----------
+    summaries : sequence of Summary
+        One per row.
+    names : sequence of str, optional
+        The runs' names, where those in the matrices do not tell them apart.
+
+    Returns
+    -------
+    list of dict
+        Keys as in ``COLUMNS``, the hyperparameters in which the runs differ after ``split``; None is an empty cell.
+    """
+    varying = varying_hparams([summary.axis.hparams for summary in summaries])
+    differ_in_p = len({summary.shape for summary in summaries}) > 1
+    rows = []
+    for i, summary in enumerate(summaries):
+        axis = summary.axis
+        accuracy, accuracy_split = final_accuracy(axis)
+        notes = [*summary.notes, *(["runs differ in P"] if differ_in_p else [])]
+        row: dict[str, Scalar | Band | None] = {
+            "run": names[i] if names else axis.run,
+            "split": axis.split,
+        }
+        row |= {column: axis.hparams.get(name) for name, column in varying.items()}
+        row |= {"b_lam": summary.b_lam, "lam": summary.lam, "b_ent": summary.b_ent, "ent": summary.ent}
+        row |= {"acc": accuracy, "acc_split": accuracy_split}
+        row |= {"n_lam": summary.n_lam, "rr_lam": summary.rr_lam, "note": "; ".join(notes)}
+        rows.append(row)
+    return rows
+
+
+def most_adequate(summaries: Sequence[Summary]) -> set[tuple[int, str]]:
+    """Return the cells that the published tables print bold: (row, "lam") or (row, "ent").
+
+    The largest laminarity and the smallest entropy among the runs whose band is the lowest of all.
+    """
+    lams = {i: (-s.b_lam.lo, s.lam) for i, s in enumerate(summaries) if s.b_lam and s.lam is not None}
+    ents = {i: (-s.b_ent.lo, -s.ent) for i, s in enumerate(summaries) if s.b_ent and s.ent is not None}
+    best = {(i, "lam") for i, key in lams.items() if key == max(lams.values())}
+    return best | {(i, "ent") for i, key in ents.items() if key == max(ents.values())}
+
+
+def varying_hparams(runs: Sequence[Mapping[str, Scalar]]) -> dict[str, str]:
+    """Return the hyperparameters in which runs differ, each with its column: ``hp_`` where the name is taken."""
+    names = dict.fromkeys(name for run in runs for name in run)
+    differing = [name for name in names if len({repr(run.get(name)) for run in runs}) > 1]
+    return {name: f"hp_{name}" if name in COLUMNS else name for name in differing}
+
+
+def final_accuracy(axis: Axis) -> tuple[float | None, str | None]:
+    """Return the accuracy at the last snapshot and its split: on the test set where it is known, else training."""
+    for scalar, split in (("test_accuracy", "test"), ("accuracy", "train")):
+        values = axis.scalars.get(scalar)
+        if values is not None and len(values) and np.isfinite(values[-1]):
+            return float(values[-1]), split
+    return None, None

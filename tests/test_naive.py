@@ -1,0 +1,621 @@
+"""The oracle held to what is known without it: hand-worked cases, pyunicorn, and planted logs."""
+
+import json
+import math
+from fractions import Fraction
+
+import naive
+import numpy as np
+import planted
+import pytest
+from golden import make_rqa_golden
+from numpy.testing import assert_array_equal
+
+
+def binary(*rows):
+    """A recurrence matrix from rows such as '.#.'."""
+    return np.array([[cell == "#" for cell in row] for row in rows], dtype=np.int8)
+
+
+def random_binary(seed, size, density):
+    """Symmetric, the main diagonal recurrent as often as the rest."""
+    upper = np.triu(np.random.default_rng(seed).random((size, size)) < density)
+    return (upper | upper.T).astype(np.int8)
+
+
+# --- Transitions and distances -----------------------------------------------------------------------------
+
+# Six samples, three classes. Samples 0 and 1 go from class 0 to 1; then 0 and 2 from 1 to 2, 5 from 2 to 0;
+# then none.
+HAND_LABELS = np.array(
+    [
+        [0, 0, 1, 1, 2, 2],
+        [1, 1, 1, 1, 2, 2],
+        [2, 1, 2, 1, 2, 0],
+        [2, 1, 2, 1, 2, 0],
+    ],
+    dtype=np.uint8,
+)
+
+
+def test_transitions_by_hand():
+    expected = [
+        [[0, 2, 0], [0, 2, 0], [0, 0, 2]],
+        [[0, 0, 0], [0, 2, 2], [1, 0, 1]],
+        [[1, 0, 0], [0, 2, 0], [0, 0, 3]],
+    ]
+    deltas = naive.transitions(HAND_LABELS, 3)
+    assert deltas.dtype == np.int64
+    assert_array_equal(deltas, expected)
+    assert [naive.moved(delta) for delta in deltas] == [2, 3, 0]
+
+
+def test_distances_by_hand():
+    # Flows: {0->1: 2}, {1->2: 2, 2->0: 1}, none. Nothing is shared, so 1 wherever anything moved.
+    deltas = naive.transitions(HAND_LABELS, 3)
+    assert_array_equal(naive.distances(deltas), [[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    assert_array_equal(naive.distances(deltas, "none"), [[0, 5, 2], [5, 0, 3], [2, 3, 0]])
+    assert_array_equal(
+        naive.distances(deltas, "samples", n_samples=6),
+        [[0, 5 / 12, 2 / 12], [5 / 12, 0, 3 / 12], [2 / 12, 3 / 12, 0]],
+    )
+
+
+def test_distance_of_overlapping_flows_by_hand():
+    # |3 - 1| + |0 - 2| + |1 - 1| = 4 over 4 + 4; the diagonals (9, 7, 5) play no part.
+    a = [[9, 3, 0], [0, 9, 1], [0, 0, 9]]
+    b = [[7, 1, 2], [0, 7, 1], [0, 0, 5]]
+    assert naive.distance_parts(a, b) == (4, 8)
+    assert naive.distance(a, b) == 0.5
+    assert naive.distance(a, b, "samples", n_samples=31) == 4 / 62
+    assert naive.distance(a, b, "none") == 4.0
+
+
+def test_distance_between_quiet_transitions():
+    quiet, moving = [[5, 0], [0, 5]], [[4, 1], [0, 5]]
+    assert naive.distance(quiet, quiet) == 0.0
+    assert naive.distance(quiet, moving) == naive.distance(moving, quiet) == 1.0
+
+
+def test_distance_is_bray_curtis():
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        a, b = rng.integers(0, 9, (2, 4, 4))
+        shared = sum(min(a[m, n], b[m, n]) for m in range(4) for n in range(4) if m != n)
+        expected = 1 - Fraction(2 * int(shared), naive.moved(a) + naive.moved(b))
+        assert naive.distance(a, b) == float(expected)
+
+
+def test_unknown_normalisation_is_refused():
+    with pytest.raises(ValueError, match="unknown normalisation 'flow'"):
+        naive.distance([[0]], [[0]], "flow")
+
+
+def test_cross_distances_by_hand():
+    deltas = naive.transitions(HAND_LABELS, 3)
+    assert_array_equal(naive.cross_distances(deltas[:2], deltas), [[0, 1, 1], [1, 0, 1]])
+
+
+def test_missing_label_takes_part_in_nothing():
+    previous = np.array([0, 255, 1, 1], dtype=np.uint8)
+    current = np.array([1, 1, 255, 1], dtype=np.uint8)
+    assert_array_equal(naive.transition(previous, current, 2, missing=255), [[0, 1], [0, 1]])
+    assert_array_equal(naive.hamming([previous, current], missing=255), [[0, 1], [1, 0]])
+
+
+def test_label_out_of_range_is_refused():
+    for label in (2, -1):
+        with pytest.raises(ValueError, match="sample 0 has a label outside 0..1"):
+            naive.transition([label], [0], 2)
+
+
+def test_hamming_by_hand():
+    # 0-1: samples 0, 1. 1-2: samples 0, 2, 5. 0-2: samples 0, 1, 2 and 5.
+    expected = [[0, 2, 4, 4], [2, 0, 3, 3], [4, 3, 0, 0], [4, 3, 0, 0]]
+    assert_array_equal(naive.hamming(HAND_LABELS), expected)
+    assert_array_equal(naive.cross_hamming(HAND_LABELS[:1], HAND_LABELS), expected[:1])
+
+
+def test_cross_hamming_knows_each_run_its_own_missing_label():
+    a, b = np.array([[0, 255, 1]], dtype=np.uint8), np.array([[1, 1, 65535]], dtype=np.uint16)
+    assert_array_equal(naive.cross_hamming(a, b, missing_a=255, missing_b=65535), [[1]])
+
+
+def test_difference_by_hand():
+    a, b = [[0, 0.75], [0.75, 0]], [[0, 1], [0.5, 0]]
+    assert_array_equal(naive.difference(a, b), [[0, -0.25], [0.25, 0]])
+    assert_array_equal(naive.difference(a, b), -naive.difference(b, a))
+    with pytest.raises(ValueError, match="shapes differ"):
+        naive.difference(a, [[0]])
+
+
+@pytest.mark.parametrize("n_snapshots", [0, 1])
+def test_too_few_snapshots_have_no_transition(n_snapshots):
+    labels, facts = planted.random_log(n_snapshots=n_snapshots)
+    deltas = naive.transitions(labels, facts["n_classes"])
+    assert deltas.shape == (0, 5, 5)
+    assert naive.distances(deltas).shape == (0, 0)
+
+
+# --- Bands -------------------------------------------------------------------------------------------------
+
+
+def bands_of(value, bands):
+    """Indices of the paper bands that hold the value."""
+    return [i for i, (lo, hi) in enumerate(bands) if naive.recurrence([[value]], lo, hi, True)[0, 0]]
+
+
+def test_paper_bands_keep_the_float_edges():
+    bands = naive.paper_bands(0.05)
+    assert len(bands) == 20
+    assert bands[0] == (0.0, 0.05)
+    assert bands[7] == (0.35, 0.39999999999999997)
+    assert bands[-1] == (0.95, 1.0)
+    assert bands_of(0.4, bands) == [8]  # not in 0.35-0.40, whose upper end is below 0.4
+    assert bands_of(0.15, bands) == [2, 3]  # 0.1 + 0.05 is above 0.15
+    assert bands_of(0.05, bands) == [0, 1]
+    assert bands_of(0.0, bands) == [0]
+    assert bands_of(1.0, bands) == [19]
+
+
+@pytest.mark.parametrize("width", [0.3, 0.07, 0.125, 1 / 3])
+def test_paper_bands_refuse_a_width_that_does_not_tile(width):
+    with pytest.raises(ValueError, match="whole number"):
+        naive.paper_bands(width)
+
+
+@pytest.mark.parametrize("n_bands", [1, 2, 4, 5, 10, 20, 25, 50, 100])
+def test_paper_bands_of_every_width(n_bands):
+    bands = naive.paper_bands(1 / n_bands)
+    assert [lo for lo, _ in bands] == [float(f"{100 // n_bands * i / 100:.2f}") for i in range(n_bands)]
+    assert all(hi == lo + 1 / n_bands for lo, hi in bands)
+
+
+def test_standard_edges_are_the_rounded_quotients():
+    bands = naive.standard_bands(20)
+    assert [lo for lo, _ in bands] == [i / 20 for i in range(20)]
+    assert [hi for _, hi in bands] == [i / 20 for i in range(1, 21)]
+    # What one would write first is another number at seven of the edges.
+    assert sum(i * 0.05 != i / 20 for i in range(1, 21)) == 7
+
+
+def test_standard_edges_of_another_range():
+    bands = naive.standard_bands(4, -1.0, 1.0)
+    assert bands == [(-1.0, -0.5), (-0.5, 0.0), (0.0, 0.5), (0.5, 1.0)]
+
+
+def test_exact_band_agrees_with_the_edges():
+    for n_bands in (1, 3, 7, 20, 100):
+        bands = naive.standard_bands(n_bands)
+        for denominator in range(1, 121):
+            for numerator in range(denominator + 1):
+                lo, hi = bands[naive.exact_band(numerator, denominator, n_bands)]
+                value = numerator / denominator
+                assert lo <= value
+                assert value < hi or (hi == 1.0 and value == 1.0)
+    assert naive.exact_band(0, 0, 20) == 0
+
+
+def test_standard_bands_tile_the_matrix():
+    # Twentieths lie on every edge of twenty bands; the closed edges hold 1/20, 2/20, 3/20 and more twice.
+    D = np.arange(21).reshape(3, 7) / 20
+    assert_array_equal(sum(naive.standard_recurrences(D, 20)), np.ones((3, 7)))
+    closed = sum(naive.standard_recurrences(D, 20, edges="closed"))
+    assert_array_equal(closed, sum(naive.paper_recurrences(D, 0.05)))
+    assert closed.max() == 2
+    assert closed.ravel()[[3, 8]].tolist() == [2, 1]
+
+
+# --- Lines -------------------------------------------------------------------------------------------------
+
+
+def test_lines_by_hand():
+    B = binary(
+        "#.#",
+        "##.",
+        ".##",
+    )
+    assert naive.vertical_lines(B) == [2, 2, 1, 1]
+    assert sorted(naive.diagonal_lines(B, main=True)) == [1, 2, 3]
+    assert sorted(naive.diagonal_lines(B, main=False)) == [1, 2]
+    assert_array_equal(naive.line_counts(naive.vertical_lines(B), 3), [0, 2, 2, 0])
+
+
+def test_lines_of_a_rectangle_by_hand():
+    B = binary(
+        "##.#",
+        ".##.",
+    )
+    assert naive.vertical_lines(B) == [1, 2, 1, 1]
+    assert naive.diagonal_lines(B) == [2, 2, 1]
+    measures = naive.standard_measures(B)
+    assert measures["n_points"] == 5
+    assert measures["rr"] == 5 / 8
+    assert measures["det"] == 4 / 5
+    assert measures["lam"] == 2 / 5
+
+
+def test_main_diagonal_of_a_square_may_be_kept():
+    B = np.eye(3, dtype=np.int8)
+    left_out = naive.standard_measures(B)
+    kept = naive.standard_measures(B, leave_out_main=False)
+    assert (left_out["n_points"], left_out["rr"], left_out["det"]) == (3, 0.0, None)
+    assert (kept["n_points"], kept["rr"], kept["det"]) == (3, 3 / 9, 1.0)
+
+
+# --- Measures ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "published"), [(49, 0.0794), (29, 0.1161)])
+def test_ent_of_the_bare_main_diagonal(size, published):
+    D = np.ones((size, size)) - np.eye(size)
+    lowest = naive.paper_recurrences(D)[0]
+    assert_array_equal(lowest, np.eye(size))
+    ent = naive.paper_ent(lowest)
+    assert round(ent, 4) == published
+    assert ent == pytest.approx(math.log(size) / size, abs=1e-7)
+    # Lines of length 1 only: none is long enough.
+    assert naive.paper_lam(lowest) == 0.0
+
+
+@pytest.mark.parametrize("k", [0, 2, 4])
+def test_full_column_is_one_shorter_in_the_paper(k):
+    B = np.zeros((5, 5), dtype=np.int8)
+    B[k, :] = B[:, k] = 1
+    assert naive.paper_lam(B, 2) == 0.5  # (5 - 1) / (5 - 1 + 4)
+    assert naive.standard_measures(B)["lam"] == 5 / 9
+
+
+def test_paper_measures_by_hand():
+    B = binary(
+        "##..",
+        "###.",
+        ".###",
+        "..##",
+    )
+    # Diagonals 4, 3, 3 with lengths adding up to 10; verticals 2, 3, 3, 2.
+    expected = -(0.1 * math.log(0.1 + 1e-8) + 0.2 * math.log(0.2 + 1e-8))
+    assert naive.paper_ent(B, 2) == pytest.approx(expected, rel=1e-15)
+    assert naive.paper_ent(B, 4) == pytest.approx(-0.25 * math.log(0.25 + 1e-8), rel=1e-15)
+    assert naive.paper_lam(B, 2) == 1.0
+    assert naive.paper_lam(B, 3) == 6 / 10
+    assert naive.paper_lam(B, 4) == 0.0
+
+
+def test_paper_measures_of_nothing_are_zero():
+    for B in (np.zeros((4, 4)), np.zeros((0, 0)), np.zeros((1, 1))):
+        assert naive.paper_ent(B) == 0.0
+        assert naive.paper_lam(B) == 0.0
+    # The only column is full, and its line weighs 1 - 1.
+    assert naive.paper_lam(np.ones((1, 1)), l_min=1) == 0.0
+
+
+def test_standard_measures_by_hand():
+    B = binary(
+        "##..",
+        "###.",
+        ".###",
+        "..##",
+    )
+    assert naive.standard_measures(B) == {
+        "n_points": 10,
+        "rr": 6 / 12,
+        "det": 1.0,
+        "l_mean": 3.0,
+        "l_max": 3,
+        "div": 1 / 3,
+        "entr": 0.0,
+        "lam": 1.0,
+        "tt": 2.5,
+        "v_max": 3,
+        "v_entr": math.log(2),
+    }
+    by_three = naive.standard_measures(B, l_min=2, v_min=3)
+    assert (by_three["lam"], by_three["tt"], by_three["v_entr"]) == (6 / 10, 3.0, 0.0)
+    assert by_three["det"] == 1.0
+
+
+def test_standard_measures_of_nothing():
+    nothing = {"det", "l_mean", "div", "entr", "lam", "tt", "v_entr"}
+    for size, rr in ((0, None), (1, None), (4, 0.0)):
+        measures = naive.standard_measures(np.zeros((size, size)))
+        assert {name for name, value in measures.items() if value is None} - {"rr"} == nothing
+        assert measures["rr"] == rr
+        assert (measures["n_points"], measures["l_max"], measures["v_max"]) == (0, 0, 0)
+
+
+def test_short_lines_have_a_share_but_no_mean():
+    measures = naive.standard_measures(binary("#.#", ".#.", "#.#"))
+    assert (measures["det"], measures["l_mean"], measures["entr"]) == (0.0, None, None)
+    assert (measures["l_max"], measures["div"]) == (1, 1.0)
+    assert (measures["lam"], measures["tt"], measures["v_entr"], measures["v_max"]) == (0.0, None, None, 1)
+
+
+def test_no_measure_is_a_negative_zero():
+    for seed in range(30):
+        B = random_binary(seed, 7, 0.1 * (seed % 11))
+        values = list(naive.standard_measures(B).values()) + [naive.paper_ent(B), naive.paper_lam(B)]
+        assert all(math.copysign(1, value) == 1 for value in values if value is not None)
+
+
+@pytest.mark.parametrize("l_min", [2, 3])
+def test_identity_between_the_two_entropies(l_min):
+    compared = 0
+    for seed in range(60):
+        B = random_binary(seed, 20, (0.1, 0.3, 0.5, 0.8)[seed % 4])
+        lengths = naive.diagonal_lines(B, main=True)
+        if naive.line_mean(lengths, l_min) is None:
+            assert naive.paper_ent(B, l_min) == 0.0
+            continue
+        entr, mean = naive.line_entropy(lengths, l_min), naive.line_mean(lengths, l_min)
+        n_distinct = len({length for length in lengths if length >= l_min})
+        difference = naive.paper_ent(B, l_min) - (entr + math.log(mean)) / mean
+        assert abs(difference) <= 1e-8 * n_distinct
+        compared += 1
+    assert compared > 40
+
+
+def test_laminarity_never_grows_with_v_min():
+    B = random_binary(5, 25, 0.5)
+    shares = [naive.standard_measures(B, v_min=v_min)["lam"] for v_min in range(1, 27)]
+    assert shares == sorted(shares, reverse=True)
+    assert (shares[0], shares[-1]) == (1.0, 0.0)
+
+
+# --- Summary rows ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lams", "ents", "lowest", "largest"),
+    [
+        ([0, 0.2, 0.5, 0.5], [0.3, 0, 0.1, 0.1], (1, 0), (2, 2)),
+        ([0, 0, 0], [0, 0, 0], (None, None), (0, None)),
+        ([1, 0, 1], [2, 2.5, 1.9], (0, 0), (0, 2)),
+        ([0.5], [2.0], (0, 0), (0, None)),
+        ([], [], (None, None), (None, None)),
+    ],
+)
+def test_summary_rules(lams, ents, lowest, largest):
+    assert naive.select_lowest(lams, ents) == lowest
+    assert naive.select_max(lams, ents) == largest
+
+
+# --- Chance ------------------------------------------------------------------------------------------------
+
+
+def test_chance_by_hand():
+    assert naive.chance(0.17) == pytest.approx(0.31, abs=0.002)
+    assert naive.chance(0.5, 2) == 0.75
+    assert naive.chance(0.5, 3) == 0.5  # 1 - 1/4 - 2/8
+    assert naive.chance(0.3, 1) == 1.0
+    assert naive.chance(0.0, 3) == 0.0
+    assert naive.chance(None) is None
+
+
+def with_main_diagonal(size, n_pairs):
+    """The main diagonal and ``n_pairs`` of the cells above it, mirrored."""
+    B = np.eye(size, dtype=np.int8)
+    rows, columns = np.triu_indices(size, 1)
+    chosen = np.random.default_rng(1).choice(len(rows), n_pairs, replace=False)
+    B[rows[chosen], columns[chosen]] = B[columns[chosen], rows[chosen]] = 1
+    return B
+
+
+def test_formula_is_too_low_where_the_main_diagonal_recurs():
+    B = with_main_diagonal(49, 24)
+    rr = naive.standard_measures(B)["rr"]
+    assert rr == pytest.approx(0.02, abs=0.0005)
+    assert naive.chance(rr) == pytest.approx(0.040, abs=0.001)
+    exact = naive.lam_chance_exact(B)
+    assert exact == pytest.approx(0.0582, abs=0.0001)
+    # A single draw scatters by about 0.04.
+    assert naive.lam_chance_by_permutation(B, 2, n=600, seed=2) == pytest.approx(exact, abs=0.005)
+
+
+def test_exact_chance_by_hand():
+    # 3 x 3, main diagonal and one of the three pairs. (0,1) or (1,2): two columns of 2, one of 1, 4/5 in
+    # lines. (0,2): no neighbours, 0/5. The mean of the three is 8/15.
+    for i, j in ((0, 1), (1, 2), (0, 2)):
+        B = np.eye(3, dtype=np.int8)
+        B[i, j] = B[j, i] = 1
+        assert naive.lam_chance_exact(B) == 8 / 15
+    assert naive.lam_chance_exact(np.zeros((3, 3))) is None
+    assert naive.lam_chance_by_permutation(np.zeros((3, 3))) is None
+    assert naive.lam_chance_exact(np.ones((3, 3)), v_min=3) == 1.0
+
+
+@pytest.mark.parametrize("v_min", [1, 2, 3])
+def test_permutations_approach_the_exact_chance(v_min):
+    for main_recurs in (True, False):
+        B = random_binary(8, 9, 0.4)
+        np.fill_diagonal(B, main_recurs)
+        drawn = naive.lam_chance_by_permutation(B, v_min, n=2000, seed=4)
+        assert drawn == pytest.approx(naive.lam_chance_exact(B, v_min), abs=0.01)
+
+
+def test_permutation_keeps_the_points_and_the_seed_decides():
+    B = with_main_diagonal(12, 20)
+    assert naive.lam_chance_by_permutation(B, 2, 20, 1) == naive.lam_chance_by_permutation(B, 2, 20, 1)
+    assert naive.lam_chance_by_permutation(B, 2, 20, 1) != naive.lam_chance_by_permutation(B, 2, 20, 2)
+
+
+# --- pyunicorn ---------------------------------------------------------------------------------------------
+
+GOLDEN = json.loads(make_rqa_golden.GOLDEN.read_text(encoding="utf-8"))
+GOLDEN_NAMES = {
+    "det": "determinism",
+    "l_mean": "average_diaglength",
+    "l_max": "max_diaglength",
+    "entr": "diag_entropy",
+    "lam": "laminarity",
+    "tt": "trapping_time",
+    "v_max": "max_vertlength",
+    "v_entr": "vert_entropy",
+}
+
+
+def histogram(lengths):
+    """As the JSON holds it."""
+    return {str(length): lengths.count(length) for length in set(lengths)}
+
+
+@pytest.mark.parametrize("entry", GOLDEN["matrices"], ids=lambda entry: f"{entry['recipe']}-{entry['size']}")
+def test_standard_measures_equal_pyunicorn(entry):
+    D = make_rqa_golden.matrix(entry["recipe"], entry["seed"], entry["size"], entry["grid"])
+    assert make_rqa_golden.sha256(D) == entry["sha256"]
+    for band in entry["bands"]:
+        B = naive.recurrence(D, band["lo"], band["hi"], band["hi_closed"])
+        # Both triangles and no main diagonal there as here: the counts are equal without a factor.
+        assert histogram(naive.diagonal_lines(B, main=False)) == band["diagline_counts"]
+        assert histogram(naive.vertical_lines(B)) == band["vertline_counts"]
+        measures = naive.standard_measures(B, GOLDEN["l_min"], GOLDEN["v_min"])
+        assert measures["n_points"] / B.size == pytest.approx(band["recurrence_rate"], rel=1e-12)
+        for name, theirs in GOLDEN_NAMES.items():
+            if measures[name] is None:
+                assert band[theirs] == 0.0, name  # 0 / (0 + 1e-8)
+            else:
+                # The absolute part is their 1e-8 in the entropy of equally long lines, which is 0.
+                assert measures[name] == pytest.approx(band[theirs], rel=1e-6, abs=1.1e-8), name
+
+
+def test_golden_cases_are_not_trivial():
+    bands = [band for entry in GOLDEN["matrices"] for band in entry["bands"]]
+    assert len(bands) == 100
+    assert sum(bool(band["vertline_counts"]) for band in bands) > 85
+    assert sum(0 < band["determinism"] < 0.99 for band in bands) > 40
+    assert sum(0 < band["laminarity"] < 0.99 for band in bands) > 40
+    assert sum(band["diag_entropy"] > 0.1 for band in bands) > 40
+    assert GOLDEN["versions"].keys() == {"numpy", "python", "pyunicorn"}
+
+
+# --- Planted logs ------------------------------------------------------------------------------------------
+
+PLANTED = {
+    "converged": planted.converged(),
+    "converged at once": planted.converged(seed=1, n_snapshots=6, converged_at=0),
+    "two-cycle loop": planted.two_cycle_loop(),
+    "two-cycle loop, both ways": planted.two_cycle_loop(seed=1, n_from_zero=30, n_from_one=10),
+    "two-cycle loop, balanced": planted.two_cycle_loop(seed=2, n_from_zero=15, n_from_one=15),
+    "p-cycle loop": planted.p_cycle_loop(),
+    "p-cycle loop of 2": planted.p_cycle_loop(seed=1, period=2),
+    "frozen": planted.frozen(),
+    "frozen, one class": planted.frozen(n_classes=1),
+    "collapse": planted.collapse(),
+    "random walk": planted.random_walk(),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_facts_hold(name):
+    labels, facts = PLANTED[name]
+    assert labels.shape == (facts["n_snapshots"], facts["n_samples"])
+    assert labels.dtype == np.uint8
+    assert labels.max() < facts["n_classes"] < facts["missing"] == 255
+    deltas = naive.transitions(labels, facts["n_classes"])
+    assert [naive.moved(delta) for delta in deltas] == facts["moved"]
+    assert facts["quiet"] == [i for i, delta in enumerate(deltas) if naive.moved(delta) == 0]
+    D = naive.distances(deltas)
+    known = ~np.isnan(facts["distances"])
+    assert known.diagonal().all()
+    assert_array_equal(D[known], facts["distances"][known])
+    assert_array_equal(D, D.T)
+
+
+def test_planted_logs_follow_their_seed():
+    for log in (
+        planted.converged,
+        planted.two_cycle_loop,
+        planted.frozen,
+        planted.collapse,
+        planted.random_log,
+    ):
+        assert_array_equal(log(seed=7)[0], log(seed=7)[0])
+        assert not np.array_equal(log(seed=7)[0], log(seed=8)[0])
+
+
+def test_converged_log_stops_where_planted():
+    labels, facts = PLANTED["converged"]
+    assert facts["converged_at"] == 18
+    assert facts["quiet"] == list(range(18, 29))
+    assert (labels[18:] == labels[18]).all()
+    assert (labels[17] != labels[18]).any()
+
+
+def test_two_cycle_loop_is_a_checkerboard():
+    for name, odd in (("two-cycle loop", 1.0), ("two-cycle loop, both ways", 0.5)):
+        _, facts = PLANTED[name]
+        assert facts["odd_distance"] == odd
+        assert facts["distances"][:3, :3].tolist() == [[0, odd, 0], [odd, 0, odd], [0, odd, 0]]
+    assert not PLANTED["two-cycle loop, balanced"][1]["distances"].any()
+
+
+@pytest.mark.parametrize("name", ["p-cycle loop", "p-cycle loop of 2"])
+def test_p_cycle_loop_has_the_planted_diagonals(name):
+    labels, facts = PLANTED[name]
+    D = naive.distances(naive.transitions(labels, facts["n_classes"]))
+    lowest = naive.standard_recurrences(D)[0]
+    lines = sorted(naive.diagonal_lines(lowest, main=False))
+    assert lines == facts["diagonal_lengths"]
+    assert set(naive.vertical_lines(lowest)) == {1}
+    measures = naive.standard_measures(lowest)
+    assert measures["l_max"] == facts["n_snapshots"] - 1 - facts["period"]
+    assert measures["lam"] == 0.0
+
+
+def test_frozen_log_recurs_everywhere():
+    labels, facts = PLANTED["frozen"]
+    lowest = naive.standard_recurrences(naive.distances(naive.transitions(labels, facts["n_classes"])))[0]
+    measures = naive.standard_measures(lowest)
+    assert (measures["rr"], measures["lam"], measures["v_max"]) == (1.0, 1.0, 14)
+    assert measures["det"] == 1 - 2 / (14 * 13)  # the two corners are diagonals of one cell
+    assert naive.paper_lam(lowest) == 1.0
+
+
+def test_collapse_empties_the_class():
+    labels, facts = PLANTED["collapse"]
+    assert facts["batches"] == [12, 12, 12, 12, 2]
+    assert facts["emptied_at"] == 11
+    counts = (labels == facts["source"]).sum(axis=1)
+    assert counts[:12].tolist() == [50, 50, 50, 50, 50, 50, 50, 38, 26, 14, 2, 0]
+    assert not counts[11:].any()
+    assert (labels[-1] == facts["target"]).sum() == 100
+    with pytest.raises(ValueError, match="too few snapshots"):
+        planted.collapse(n_snapshots=8)
+
+
+def test_random_walk_has_a_level_and_no_structure():
+    labels, facts = PLANTED["random walk"]
+    D = naive.distances(naive.transitions(labels, facts["n_classes"]))
+    off = D[np.triu_indices(len(D), 1)]
+    assert facts["mean_flow"] == 50.0
+    assert off.mean() == pytest.approx(facts["expected_distance"], rel=0.1)
+    assert off.max() < 2 * off.mean()
+    # Neighbouring transitions are no closer than distant ones.
+    assert D.diagonal(1).mean() == pytest.approx(off.mean(), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "dtype"),
+    [(1, np.uint8), (255, np.uint8), (256, np.uint16), (65535, np.uint16), (65536, np.uint32)],
+)
+def test_label_dtype_leaves_its_largest_value_free(n_classes, dtype):
+    assert planted.label_dtype(n_classes) == dtype
+
+
+def test_random_log_with_missing_labels():
+    labels, facts = planted.random_log(3, 12, 50, 4, missing_fraction=0.2)
+    assert facts["missing"] == 255
+    assert (labels == 255).sum() == facts["n_missing"] > 0
+    deltas = naive.transitions(labels, 4, missing=255)
+    for i, delta in enumerate(deltas):
+        assert delta.sum() == ((labels[i] != 255) & (labels[i + 1] != 255)).sum()
+    # Between neighbouring snapshots, who moved is who differs.
+    assert_array_equal(naive.hamming(labels, 255).diagonal(1), [naive.moved(delta) for delta in deltas])
+
+
+def test_random_log_has_quiet_and_full_transitions():
+    labels, facts = planted.random_log(1, 60, 200, 5)
+    moved = [naive.moved(delta) for delta in naive.transitions(labels, 5)]
+    assert facts["n_missing"] == 0
+    assert min(moved) == 0
+    assert max(moved) > 130
