@@ -1,0 +1,25 @@
+"""Pictures: matrices and transitions in, a matplotlib ``Figure`` out, never a file.
+
+``fingerprint`` draws one matrix, ``band`` its recurrence in a band, ``underneath`` what is aligned to it,
+``panels`` several, ``transitions`` and ``multiples`` the flows between classes. They share ``heatmap`` (one
+matrix with axes and colour bar), ``scales`` (colours), ``cells`` (matrix to pixels), ``ticks``, ``layout``
+(placement), ``text`` and ``style`` (settings, file formats). Figures are made by ``Figure`` and the Agg
+canvas, never by pyplot, and look the same whatever a ``matplotlibrc`` says.
+"""
+
+import nntf_cli.figures.backend  # noqa: F401  first: imports matplotlib where the surroundings are hostile
+from nntf_cli.figures.band import draw_band
+from nntf_cli.figures.fingerprint import draw_difference, draw_fingerprint
+from nntf_cli.figures.panels import draw_panels
+from nntf_cli.figures.style import Style, encode
+from nntf_cli.figures.transitions import draw_transitions
+
+__all__ = [
+    "Style",
+    "draw_band",
+    "draw_difference",
+    "draw_fingerprint",
+    "draw_panels",
+    "draw_transitions",
+    "encode",
+]

@@ -1,0 +1,171 @@
+"""From a matrix to the pixels of its picture: whole pixels per cell, or the mean of whole blocks of cells.
+
+Never anything between: resampling by nearest neighbour drops some rows and repeats others, and shows blocks
+that are not in the data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from nntf_cli.model import Axes, Axis, Difference, Fingerprint
+
+_STRETCH = math.sqrt(2)  #: how far a panel may differ from the size asked for, to have whole pixels
+_STRIP_BYTES = 4_000_000  #: of the matrix, handled at a time
+
+
+class Grid(NamedTuple):
+    """How cells map to pixels; one of ``pixels`` and ``block`` is 1."""
+
+    n_rows: int
+    n_columns: int
+    pixels: int  #: per cell, along either side
+    block: int  #: cells per pixel, along either side
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of blocks; those of the matrix where blocks are single cells."""
+        return -(-self.n_rows // self.block), -(-self.n_columns // self.block)
+
+    @property
+    def height(self) -> int:
+        """Of the picture, pixels."""
+        return self.shape[0] * self.pixels
+
+    @property
+    def width(self) -> int:
+        """Of the picture, pixels."""
+        return self.shape[1] * self.pixels
+
+
+def fit_grid(shape: tuple[int, ...], side: float) -> Grid:
+    """Return the grid for a matrix whose longer side is nearest to ``side`` pixels, in proportion."""
+    n_rows, n_columns = shape
+    n = max(n_rows, n_columns)
+    if n <= side * _STRETCH:
+        few = max(1, int(side / n))
+        pixels = min((few, few + 1), key=lambda k: abs(math.log(k * n / side)))
+        return Grid(n_rows, n_columns, pixels, 1)
+    few = max(1, int(n / side))
+    block = min((few, few + 1), key=lambda f: abs(math.log(n / (f * side))))
+    return Grid(n_rows, n_columns, 1, max(block, 2))
+
+
+class Quiet(NamedTuple):
+    """Rows and columns during which nothing moved."""
+
+    rows: np.ndarray  #: (n_rows,) bool
+    columns: np.ndarray  #: (n_columns,) bool
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self.rows.any() or self.columns.any())
+
+
+def quiet_of(matrix: Fingerprint | Difference) -> Quiet:
+    """Return which rows and columns of a matrix are quiet: in either run where it is a difference.
+
+    None are where it is not known how much moved, nor in Hamming matrices, whose rows are snapshots.
+    """
+    n_rows, n_columns = matrix.values.shape
+    rows, columns = np.zeros(n_rows, dtype=bool), np.zeros(n_columns, dtype=bool)
+    if matrix.metric != "hamming":
+        runs: list[Axes] = [matrix.a, matrix.b] if isinstance(matrix, Difference) else [matrix.axes]
+        for axes in runs:
+            rows |= _quiet(axes.rows, n_rows)
+            columns |= _quiet(axes.columns, n_columns)
+    return Quiet(rows, columns)
+
+
+def _quiet(axis: Axis, n: int) -> np.ndarray:
+    quiet = axis.quiet
+    return np.zeros(n, dtype=bool) if quiet is None or len(quiet) != n else quiet
+
+
+def block_means(
+    values: np.ndarray,
+    grid: Grid,
+    quiet: Quiet,
+    change: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> np.ndarray:
+    """Average a matrix down to one value per block, leaving quiet rows and columns out.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_rows, n_columns)
+        The matrix; may be a memory map. It is read in strips of rows and never copied whole.
+    grid : Grid
+        What a block is.
+    quiet : Quiet
+        The rows and columns to leave out.
+    change : callable, optional
+        Applied to each strip before averaging.
+
+    Returns
+    -------
+    ndarray of float64, shape ``grid.shape``
+        ``nan`` where a block holds quiet cells only.
+    """
+    means = np.full(grid.shape, np.nan)
+    starts = np.arange(0, grid.n_columns, grid.block)
+    moving = ~quiet.columns
+    n_moving = np.add.reduceat(moving.astype(np.int64), starts)
+    for block, rows in enumerate(_strips(grid)):
+        strip = np.asarray(values[rows])[~quiet.rows[rows]]
+        if len(strip) == 0:
+            continue
+        strip = strip if change is None else change(strip)
+        total = np.where(moving, strip.sum(axis=0, dtype=np.float64), 0.0)
+        sums = np.add.reduceat(total, starts) if grid.block > 1 else total
+        np.divide(sums, n_moving * len(strip), out=means[block], where=n_moving > 0)
+    return means
+
+
+def _strips(grid: Grid) -> Iterator[slice]:
+    """Yield the rows of each block, from the top."""
+    for first in range(0, grid.n_rows, grid.block):
+        yield slice(first, first + grid.block)
+
+
+def extremes(values: np.ndarray, quiet: Quiet) -> tuple[float, float]:
+    """Return the least and largest finite value outside quiet rows and columns; (0, 0) if there is none."""
+    low, high = np.inf, -np.inf
+    step = max(1, _STRIP_BYTES // max(1, values.shape[1] * 8))
+    for first in range(0, len(values), step):
+        strip = np.asarray(values[first : first + step])[~quiet.rows[first : first + step]]
+        strip = strip[:, ~quiet.columns] if quiet.columns.any() else strip
+        if strip.size:
+            low = min(low, float(np.min(strip, where=np.isfinite(strip), initial=np.inf)))
+            high = max(high, float(np.max(strip, where=np.isfinite(strip), initial=-np.inf)))
+    return (low, high) if low <= high else (0.0, 0.0)
+
+
+def quiet_share(grid: Grid, quiet: Quiet) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which blocks to draw in grey.
+
+    Returns
+    -------
+    off : ndarray of bool, shape ``grid.shape``
+        The blocks of which all cells are in a quiet row or column.
+    both : ndarray of bool, shape ``grid.shape``
+        Those of them in which at least half of the cells are in a quiet row and a quiet column.
+    """
+    counts = []
+    for marks in quiet:
+        starts = np.arange(0, len(marks), grid.block)
+        n_quiet = np.add.reduceat(marks.astype(np.int64), starts)
+        counts.append((n_quiet, np.diff(np.append(starts, len(marks)))))
+    (row_quiet, row_n), (column_quiet, column_n) = counts
+    off = (row_quiet == row_n)[:, None] | (column_quiet == column_n)[None, :]
+    n_both = row_quiet[:, None] * column_quiet[None, :]
+    return off, off & (2 * n_both >= row_n[:, None] * column_n[None, :])
+
+
+def enlarge(rgba: np.ndarray, pixels: int) -> np.ndarray:
+    """Repeat every cell of an (n, m, 4) image ``pixels`` times along both sides."""
+    return np.repeat(np.repeat(rgba, pixels, axis=0), pixels, axis=1)

@@ -1,0 +1,80 @@
+"""Which classes a picture of transitions shows, and their flows; never a C x C matrix for large C."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nntf_cli.figures.text import plain
+from nntf_cli.model import Flows
+
+MOST_CLASSES = 25
+
+
+@dataclass(frozen=True)
+class ClassChoice:
+    """The classes shown."""
+
+    classes: np.ndarray  #: (K,) int64, increasing
+    n_classes: int  #: of the log
+    share: float  #: of all moves in the transitions drawn, those between two classes shown; 1 without any
+
+    def note(self) -> str:
+        """Return ``12 of 1,000 classes, 61% of the moves``; empty where all classes are shown."""
+        if len(self.classes) == self.n_classes:
+            return ""
+        percent = f"{100 * self.share:.0f}%" if self.share in (0, 1) or self.share > 0.01 else "under 1%"
+        return f"{len(self.classes):,} of {self.n_classes:,} classes, {percent} of the moves"
+
+
+def choose_classes(flows: Flows, chosen: Sequence[int]) -> ClassChoice:
+    """Choose all classes where they are few, else those with most samples coming and going.
+
+    Parameters
+    ----------
+    flows : Flows
+        All transitions.
+    chosen : sequence of int
+        Those that count.
+
+    Returns
+    -------
+    ClassChoice
+        At most ``MOST_CLASSES``; the lower class where two are alike.
+    """
+    if flows.n_classes <= MOST_CLASSES:
+        return ClassChoice(np.arange(flows.n_classes), flows.n_classes, 1.0)
+    parts = [np.arange(flows.start[i], flows.start[i + 1]) for i in sorted(set(chosen))]
+    part = np.concatenate(parts)
+    before, after, count = flows.from_class[part], flows.to_class[part], flows.count[part]
+    active, index = np.unique(np.concatenate([before, after]).astype(np.int64), return_inverse=True)
+    traffic = np.zeros(len(active), dtype=np.int64)
+    np.add.at(traffic, index.ravel(), np.concatenate([count, count]))
+    busiest = np.sort(active[np.argsort(-traffic, kind="stable")[:MOST_CLASSES]])
+    if len(busiest) == 0:
+        return ClassChoice(np.arange(MOST_CLASSES), flows.n_classes, 1.0)
+    inside = np.isin(before, busiest) & np.isin(after, busiest)
+    return ClassChoice(busiest, flows.n_classes, float(count[inside].sum() / count.sum()))
+
+
+def flow_matrix(flows: Flows, i: int, choice: ClassChoice) -> np.ndarray:
+    """Return δ_i between the classes shown, (K, K) int64; the diagonal is 0 where ``stayed`` is unknown."""
+    classes = choice.classes
+    part = slice(int(flows.start[i]), int(flows.start[i + 1]))
+    before, after = flows.from_class[part].astype(np.int64), flows.to_class[part].astype(np.int64)
+    inside = np.isin(before, classes) & np.isin(after, classes)
+    delta = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    rows, columns = np.searchsorted(classes, before[inside]), np.searchsorted(classes, after[inside])
+    delta[rows, columns] = flows.count[part][inside]
+    if flows.stayed is not None:
+        np.fill_diagonal(delta, flows.stayed[i][classes])
+    return delta
+
+
+def class_labels(choice: ClassChoice, class_names: Sequence[str] | None) -> list[str]:
+    """Return the name of each class shown, its number where it has none."""
+    if class_names is None:
+        return [str(k) for k in choice.classes.tolist()]
+    return [plain(class_names[k]) or str(k) for k in choice.classes.tolist()]
