@@ -1,0 +1,147 @@
+# nntf: see what a classifier does while it trains.
+
+VENV   ?= .venv
+PYTHON ?= python3
+NNTF   ?= $(VENV)/bin/nntf
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDEXPANSION:
+
+.PHONY: help
+help:  ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+
+# -- installation -----------------------------------------------------------------------------------
+
+INSTALLED   := $(VENV)/.installed
+TEST_READY  := $(VENV)/.test-ready
+SAMPLE_READY := $(VENV)/.samples-ready
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(INSTALLED): pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --editable .
+	@touch $@
+
+$(TEST_READY): pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/pip install --quiet --editable '.[test]'
+	@touch $@ $(INSTALLED)
+
+$(SAMPLE_READY): pyproject.toml | $(INSTALLED)
+	$(VENV)/bin/pip install --quiet --editable '.[samples]'
+	@touch $@
+
+
+# -- the main job, on the sample logs ------------------------------------------------------------------
+
+DEMO ?= demo
+DEMO_LOGS := $(wildcard sample_logs/lenet_wd_*.h5)
+
+.PHONY: demo
+demo: $(INSTALLED)  ## Install, then fingerprint, compare, measure and draw the sample logs
+	@mkdir -p $(DEMO)
+	$(NNTF) fingerprint $(lastword $(DEMO_LOGS)) -o $(DEMO)/fingerprint.npz
+	$(NNTF) diff $(firstword $(DEMO_LOGS)) $(lastword $(DEMO_LOGS)) -o $(DEMO)/difference.npz
+	$(NNTF) rqa $(DEMO_LOGS) --bands 0.05 -o $(DEMO)/rqa.csv
+	$(NNTF) render $(lastword $(DEMO_LOGS)) -o $(DEMO)/fingerprint.png
+	$(NNTF) render $(DEMO_LOGS) --diffs ends -o $(DEMO)/sweep.png
+	$(NNTF) render sample_logs/scenario_b_k10.h5 -o $(DEMO)/loops.png
+	@echo
+	@$(NNTF) rqa $(DEMO_LOGS) --bands 0.05 -t text
+	@echo
+	@echo "Written to $(DEMO)/:"
+	@echo "  fingerprint.npz  the distance matrix of one run, with steps, samples moved and accuracy"
+	@echo "  difference.npz   how it differs from another run"
+	@echo "  rqa.csv          the table above"
+	@echo "  fingerprint.png  the run as a picture"
+	@echo "  sweep.png        five weight decays side by side, and what separates the ends"
+	@echo "  loops.png        a training that goes in circles"
+
+
+# -- a sweep of your own --------------------------------------------------------------------------------
+# make sweep LOGS='runs/wd_0.h5 runs/wd_0.01.h5' OUT=results: copy these rules into a Makefile of your own.
+
+LOGS ?= $(DEMO_LOGS)
+OUT  ?= sweep
+
+RUNS         := $(basename $(notdir $(LOGS)))
+FINGERPRINTS := $(RUNS:%=$(OUT)/fingerprint/%.npz)
+PAIRS        := $(join $(addsuffix _minus_,$(wordlist 2,$(words $(RUNS)),x $(RUNS))),$(wordlist 2,$(words $(RUNS)),$(RUNS)))
+DIFFERENCES  := $(PAIRS:%=$(OUT)/diff/%.npz)
+
+ifneq ($(words $(RUNS)),$(words $(sort $(RUNS))))
+$(error two LOGS have the same name: $(LOGS))
+endif
+
+.PHONY: sweep
+sweep: $(FINGERPRINTS) $(DIFFERENCES) $(OUT)/rqa.csv $(OUT)/panels.png  ## LOGS='...' OUT=...: fingerprints, differences, table, panels
+
+$(foreach log,$(LOGS),$(eval $(OUT)/fingerprint/$(basename $(notdir $(log))).npz: $(log)))
+
+$(OUT)/fingerprint/%.npz: | $(INSTALLED) $(OUT)/fingerprint/
+	$(NNTF) fingerprint $< -o $@
+
+$(OUT)/diff/%.npz: $$(patsubst %,$(OUT)/fingerprint/%.npz,$$(subst _minus_, ,$$*)) | $(OUT)/diff/
+	$(NNTF) diff $^ -o $@
+
+$(OUT)/rqa.csv: $(FINGERPRINTS) $(OUT)/.logs
+	$(NNTF) rqa $(FINGERPRINTS) --bands 0.05 -o $@
+
+$(OUT)/panels.png: $(FINGERPRINTS) $(OUT)/.logs
+	$(NNTF) render $(FINGERPRINTS) $(if $(PAIRS),--diffs neighbours) -o $@
+
+# Remembers which logs, in which order: the table and the panels depend on that too.
+$(OUT)/.logs: FORCE | $(OUT)/
+	@echo '$(LOGS)' | cmp -s - $@ || echo '$(LOGS)' > $@
+
+.PHONY: FORCE
+FORCE:
+
+$(OUT)/ $(OUT)/fingerprint/ $(OUT)/diff/:
+	@mkdir -p $@
+
+
+# -- checks -------------------------------------------------------------------------------------------
+
+PYTEST := $(VENV)/bin/python -m pytest
+
+.PHONY: test
+test: $(TEST_READY)  ## Install, then run the whole suite
+	$(PYTEST) -q
+
+.PHONY: check
+check: lint types test test-nojit wheel  ## Everything that decides whether a change may land
+
+.PHONY: lint
+lint: $(TEST_READY)  ## Style, and formatting
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+.PHONY: types
+types: $(TEST_READY)  ## Type annotations
+	$(VENV)/bin/mypy
+
+.PHONY: test-nojit
+test-nojit: $(TEST_READY)  ## The kernels' tests without compilation, with coverage
+	NUMBA_DISABLE_JIT=1 $(PYTEST) -q -m 'not process' --cov --cov-report=term
+
+.PHONY: wheel
+wheel: $(TEST_READY)  ## Build the wheel, install it alone, ask every command for help
+	rm -rf build/wheel
+	$(VENV)/bin/pip wheel --quiet --no-deps --wheel-dir build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/pip install --quiet build/wheel/*.whl
+	cd build/wheel && for command in '' info fingerprint diff rqa render; do venv/bin/nntf $$command --help > /dev/null || exit 1; done
+	cd build/wheel && venv/bin/python -m nntf_cli --version
+
+.PHONY: samples
+samples: $(SAMPLE_READY)  ## Train the sample logs again (needs torch and scikit-learn; half an hour)
+	$(VENV)/bin/python sample_logs/make_samples.py
+
+.PHONY: clean
+clean:  ## Remove what the other targets made
+	rm -rf $(VENV) build demo sweep *.egg-info

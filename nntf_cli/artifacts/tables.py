@@ -1,0 +1,183 @@
+"""Tables for people (text, Markdown, TeX) and for programs (CSV, JSON)."""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from nntf_cli.model import Band, Scalar
+
+FORMATS = ("text", "csv", "md", "tex", "json")
+
+#: Endings of table files that are not a format's own name.
+ENDINGS = {"txt": "text", "markdown": "md", "latex": "tex"}
+
+Cell = Scalar | Band | None
+
+#: A spreadsheet takes text that starts so for a formula (OWASP: CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+_TEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with named columns; None is an empty cell."""
+
+    rows: Sequence[Mapping[str, Cell]]
+    columns: Sequence[str]
+    title: str = ""  #: says by which convention the numbers were made
+    bold: Collection[tuple[int, str]] = field(default_factory=frozenset)  #: (row, column)
+
+
+def format_table(table: Table, fmt: str) -> str:
+    """Return the table as text that ends in a newline.
+
+    Numbers keep full precision in ``csv`` and ``json`` and have four decimals elsewhere.
+
+    Parameters
+    ----------
+    table : Table
+        What.
+    fmt : {"text", "csv", "md", "tex", "json"}
+        Aligned text; comma-separated values; a Markdown table; a booktabs table to paste; a list of objects.
+    """
+    return {"text": _text, "csv": _csv, "md": _markdown, "tex": _tex, "json": _json}[fmt](table)
+
+
+def _rounded(value: Cell) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}" if math.isfinite(value) else str(value)
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Return text without control characters and marks that reorder it: names come from files."""
+    return "".join(c if unicodedata.category(c) not in ("Cc", "Cf") else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _hyperparameter(value: Cell) -> str:
+    """Return a hyperparameter as it was given: 0.0005 must not become 0.0005000 or 0.001."""
+    return printable(str(value)) if value is not None else ""
+
+
+def _grid(table: Table) -> list[list[str]]:
+    measured = set(table.columns) & _MEASURED
+    return [
+        [_rounded(row.get(c)) if c in measured else _hyperparameter(row.get(c)) for c in table.columns]
+        for row in table.rows
+    ]
+
+
+#: Columns that hold measurements, shown with four decimals; others are shown as they were given.
+_MEASURED = {
+    *("rr", "lam", "ent", "acc", "rr_lam", "det", "l_mean", "div", "entr", "tt", "v_entr", "lam_chance"),
+    *("band_lo", "band_hi"),
+}
+
+
+def _text(table: Table) -> str:
+    grid = [list(table.columns), *_grid(table)]
+    widths = [max(len(row[i]) for row in grid) for i in range(len(table.columns))]
+    numeric = [_is_numeric(table, column) for column in table.columns]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
+        for row in grid
+    ]
+    return "\n".join(([table.title] if table.title else []) + lines) + "\n"
+
+
+def _is_numeric(table: Table, column: str) -> bool:
+    values = [row.get(column) for row in table.rows]
+    given = [value for value in values if value is not None]
+    return bool(given) and all(isinstance(value, (int, float)) for value in given)
+
+
+def _csv(table: Table) -> str:
+    import pandas as pd
+
+    rows = [[_csv_cell(row.get(column)) for column in table.columns] for row in table.rows]
+    frame = pd.DataFrame(rows, columns=list(table.columns), dtype=object)
+    return str(frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _csv_cell(value: Cell) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return repr(value)
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+
+
+def _markdown(table: Table) -> str:
+    def cells(row: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
+
+    marks = ["---:" if _is_numeric(table, column) else "---" for column in table.columns]
+    body = [cells(row) for row in _emphasized(table, "**{}**", str)]
+    head = [table.title, ""] if table.title else []
+    return "\n".join([*head, cells(table.columns), cells(marks), *body]) + "\n"
+
+
+def _emphasized(table: Table, bold: str, escape: Callable[[str], str]) -> list[list[str]]:
+    return [
+        [
+            bold.format(escape(cell)) if (i, column) in table.bold and cell else escape(cell)
+            for column, cell in zip(table.columns, row, strict=True)
+        ]
+        for i, row in enumerate(_grid(table))
+    ]
+
+
+def _tex(table: Table) -> str:
+    def escape(text: str) -> str:
+        return text.translate(_TEX)
+
+    align = "".join("r" if _is_numeric(table, column) else "l" for column in table.columns)
+    rows = _emphasized(table, r"\textbf{{{}}}", escape)
+    lines = [
+        *([f"% {table.title}"] if table.title else []),
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\toprule",
+        " & ".join(map(escape, table.columns)) + r" \\",
+        r"\midrule",
+        *(" & ".join(row) + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _json(table: Table) -> str:
+    rows = [{column: _json_value(row.get(column)) for column in table.columns} for row in table.rows]
+    return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _json_value(value: Cell) -> Scalar | None:
+    if isinstance(value, Band):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,145 @@
+"""What a command is given: label logs, matrices, or either through a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import click
+
+from nntf_cli.cli.boundary import note_line
+from nntf_cli.cli.options import Choice
+from nntf_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from nntf_cli.artifacts.matrices import Matrix
+    from nntf_cli.model import Fingerprint, LabelLog
+
+
+def read_stdin() -> bytes:
+    """Return all of stdin: a pipe cannot seek, and every format needs that."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise click.UsageError("no input: name a file, or pipe one in")
+    return sys.stdin.buffer.read()
+
+
+def stdin_is_pipe() -> bool:
+    """Return whether something is connected to stdin that is not a person."""
+    return sys.stdin is not None and not sys.stdin.isatty()
+
+
+def load_log(address: str, choice: Choice, data: bytes | None = None) -> LabelLog:
+    """Open a label log, pass its warnings on, and choose its snapshots."""
+    from nntf_cli.cli.progress import with_progress
+    from nntf_cli.labellog import open_log
+
+    if address == "-" and data is None:
+        data = read_stdin()
+    log = open_log(address, data)
+    for warning in log.warnings:
+        note_line(f"{log.source}: {warning}")
+    return with_progress(log.select(choice.every, choice.from_step, choice.to_step))
+
+
+def load(address: str, choice: Choice) -> LabelLog | Matrix:
+    """Open whatever an address names: a matrix of any format, or a label log."""
+    from nntf_cli.artifacts.matrices import read_matrix
+    from nntf_cli.labellog.reader import split_address
+
+    data = read_stdin() if address == "-" else None
+    path, parts = split_address(address)
+    matrix = None if parts else read_matrix(path, data)
+    return load_log(address, choice, data) if matrix is None else matrix
+
+
+def fingerprint_of(log: LabelLog, split: str | None, choice: Choice) -> Fingerprint:
+    """Compute the fingerprint of one split of a log."""
+    from nntf_cli.fingerprint import fingerprint
+
+    return fingerprint(log, split, metric=choice.metric, normalize=choice.normalize)
+
+
+def load_matrices(address: str, choice: Choice) -> list[Matrix]:
+    """Return the matrix an address names, or the fingerprint of each split asked for of the log it names."""
+    from nntf_cli.model import LabelLog
+
+    loaded = load(address, choice)
+    if not isinstance(loaded, LabelLog):
+        return [loaded]
+    if loaded.chosen_split:
+        return [fingerprint_of(loaded, None, choice)]
+    return [fingerprint_of(loaded, split, choice) for split in choice.splits or (None,)]
+
+
+def files_of(addresses: Iterable[str | None]) -> list[str]:
+    """Return the files that must not be overwritten: what the addresses name."""
+    from nntf_cli.labellog.reader import split_address
+
+    return [split_address(address)[0] for address in addresses if address and address != "-"]
+
+
+def require_fingerprint(matrix: Matrix) -> Fingerprint:
+    """Return the matrix if it is a fingerprint.
+
+    Raises
+    ------
+    InputError
+        It is a difference.
+    """
+    from nntf_cli.model import Fingerprint
+
+    if not isinstance(matrix, Fingerprint):
+        raise InputError("is a difference already", "give fingerprints or label logs", where=matrix.axes.rows.source)
+    return matrix
+
+
+def distinct_names(runs: Sequence[tuple[str, str]]) -> list[str]:
+    """Name runs so that different ones have different names.
+
+    Parameters
+    ----------
+    runs : sequence of (name, source)
+        The run's own name (may be empty) and the file, with its group, it came from.
+
+    Returns
+    -------
+    list of str
+        The name; where runs of different sources share one, the shortest end of the path that tells them apart.
+    """
+    names = [name or _stem(source) for name, source in runs]
+    result = list(names)
+    for name in set(names):
+        alike = [i for i, other in enumerate(names) if other == name]
+        sources = [runs[i][1] for i in alike]
+        if len(set(sources)) > 1:
+            for i, short in zip(alike, _shortest_ends(sources), strict=True):
+                result[i] = short
+    return result
+
+
+def _stem(source: str) -> str:
+    path, *group = source.split("::")
+    return "::".join(["stdin" if path == "-" else PurePath(path).stem, *group])
+
+
+def _shortest_ends(sources: Sequence[str]) -> list[str]:
+    n_different = len(set(sources))
+    paths = [(PurePath(file).with_suffix("").parts, group) for file, *group in (s.split("::") for s in sources)]
+    for depth in range(1, max(len(parts) for parts, _ in paths) + 1):
+        ends = ["::".join(["/".join(parts[-depth:]), *group]) for parts, group in paths]
+        if len(set(ends)) == n_different:
+            return ends
+    return list(sources)
+
+
+def renamed(matrix: Matrix, name: str) -> Matrix:
+    """Return the matrix with the run of its rows called ``name``."""
+    from nntf_cli.model import Axes, Fingerprint
+
+    if not isinstance(matrix, Fingerprint):
+        return matrix
+    rows = replace(matrix.axes.rows, run=name)
+    return replace(matrix, axes=Axes(rows, matrix.axes.columns if matrix.axes.is_cross else rows))

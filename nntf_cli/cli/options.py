@@ -1,0 +1,88 @@
+"""The options that commands share: one letter, one name and one help text for one thing.
+
+Letters in use or reserved: -o -f -v -q -h -V -b -t. Others are long only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from nntf_cli.cli.types import ListType
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which snapshots and samples of a log, and how its fingerprint is computed."""
+
+    splits: tuple[str, ...] = ()
+    every: int = 1
+    from_step: int | None = None
+    to_step: int | None = None
+    metric: str = "flows"
+    normalize: str | None = None
+
+
+def output(what: str) -> Callable[[_Command], _Command]:
+    """``-o/--output``."""
+    return click.option(
+        "-o", "--output", metavar="FILE", type=click.Path(allow_dash=True),
+        help=f"Write {what} here; the ending picks the format, - is stdout (the default). "
+        "An existing result is replaced.",
+    )  # fmt: skip
+
+
+def fmt(formats: Sequence[str], default: str) -> Callable[[_Command], _Command]:
+    """``-t/--format``."""
+    return click.option(
+        "-t", "--format", "fmt", type=click.Choice(formats),
+        help=f"Format, whatever the ending.  [default: by ending, else {default}]",
+    )  # fmt: skip
+
+
+quiet = click.option("-q", "--quiet", is_flag=True, help="Leave out notes and progress on stderr.")
+
+
+def snapshots(command: _Command) -> _Command:
+    """``--every``, ``--from`` and ``--to``: which snapshots of a log."""
+    for option in (
+        click.option("--to", "to_step", type=int, metavar="STEP", help="Use snapshots up to this step."),
+        click.option("--from", "from_step", type=int, metavar="STEP", help="Use snapshots from this step on."),
+        click.option("--every", type=click.IntRange(min=1), default=1, metavar="K", show_default=True,
+                     help="Use each K-th snapshot."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def split(command: _Command) -> _Command:
+    """``--split`` for commands that take one."""
+    return click.option(
+        "--split", metavar="NAME", help="Which samples of a log.  [default: the only split, else train]"
+    )(command)
+
+
+def splits(flag: str, text: str) -> Callable[[_Command], _Command]:
+    """``--split`` or ``--splits`` for commands that take several."""
+    return click.option(
+        flag, "splits", metavar="NAME[,NAME...]", type=ListType(click.STRING, "NAME[,NAME...]"), default=(), help=text
+    )
+
+
+def distance(command: _Command) -> _Command:
+    """``--metric`` and ``--normalize``: how the fingerprint of a log is computed."""
+    for option in (
+        click.option("--normalize", type=click.Choice(["flows", "samples", "none"]),
+                     help="Divide by the samples moved in both transitions (Eq. 1), by all samples, or not at all.  "
+                     "[default: flows; with --metric hamming none]"),
+        click.option("--metric", type=click.Choice(["flows", "hamming"]), default="flows", show_default=True,
+                     help="Compare transitions (P x P), or count the samples whose labels differ between snapshots "
+                     "(T x T)."),
+    ):  # fmt: skip
+        command = option(command)
+    return command

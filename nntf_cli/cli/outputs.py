@@ -1,0 +1,91 @@
+"""Where a command's results go: a file written whole or not at all, or stdout."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import BinaryIO, TypeVar
+
+import click
+
+from nntf_cli.errors import OutputError
+from nntf_cli.files.atomic import Writer, publish
+
+_Format = TypeVar("_Format", bound=str)
+
+_ENOSPC_REMEDY = "free some space or write elsewhere"
+
+
+def pick_format(
+    path: str | None,
+    wanted: str | None,
+    formats: Sequence[_Format],
+    default: _Format,
+    endings: Mapping[str, str] | None = None,
+) -> _Format:
+    """Return the format asked for, else the one the ending names, else the default of stdout.
+
+    Raises
+    ------
+    click.BadParameter
+        The ending names no format of ours.
+    """
+    if path is None or path == "-":
+        name = wanted or default
+    else:
+        ending = os.path.splitext(path)[1].lower().removeprefix(".")
+        name = wanted or (endings or {}).get(ending, ending)
+    for known in (*formats, default):
+        if name == known:
+            return known
+    listed = ", ".join(f".{known}" for known in formats)
+    raise click.BadParameter(
+        f"{path}: unknown ending {'.' + name if name else '(none)'}; use {listed}, or say -t FORMAT",
+        param_hint="'-o'",
+    )
+
+
+def deliver(outputs: Mapping[str | None, Writer], inputs: Iterable[str] = (), *, binary: bool = True) -> None:
+    """Write all outputs; ``None`` and ``-`` are stdout, written after the files are in place.
+
+    Raises
+    ------
+    click.UsageError
+        Binary data would go to a terminal.
+    OutputError
+        An output cannot be written.
+    """
+    to_stdout = [writer for path, writer in outputs.items() if path is None or path == "-"]
+    if to_stdout and binary and sys.stdout is not None and sys.stdout.isatty():
+        raise click.UsageError("binary data is not written to a terminal: name a file with -o, or pipe it on")
+    publish({path: writer for path, writer in outputs.items() if path is not None and path != "-"}, inputs)
+    for writer in to_stdout:
+        write_stdout(writer)
+
+
+def write_stdout(writer: Writer) -> None:
+    """Write to stdout; whoever reads it may stop early, which :mod:`~nntf_cli.cli.boundary` takes for an end."""
+    if sys.stdout is None:
+        raise OutputError("cannot be written (it is closed)", "name a file with -o", where="stdout")
+    try:
+        stream: BinaryIO = sys.stdout.buffer
+        writer(stream)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot be written ({error.strerror})", _ENOSPC_REMEDY, where="stdout") from error
+
+
+def write_text(text: str) -> None:
+    """Write text to stdout as UTF-8, whatever the locale."""
+    write_stdout(lambda stream: stream.write(text.encode("utf-8", errors="backslashreplace")))
+
+
+def as_bytes(writer: Writer) -> bytes:
+    """Return what a writer writes."""
+    stream = io.BytesIO()
+    writer(stream)
+    return stream.getvalue()

@@ -1,0 +1,189 @@
+"""``nntf rqa``: recurrence quantification as a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nntf_cli.cli import options
+from nntf_cli.cli.boundary import error_line, note_line
+from nntf_cli.cli.options import Choice
+from nntf_cli.cli.types import BandWidthType, RangeType
+from nntf_cli.errors import NntfError
+
+if TYPE_CHECKING:
+    from nntf_cli.artifacts.matrices import Matrix
+    from nntf_cli.artifacts.tables import Table
+    from nntf_cli.model import Axis
+    from nntf_cli.rqa import Settings
+
+FORMATS = ("text", "csv", "md", "tex", "json")
+
+_PER_BAND = {
+    "paper": ("lam", "ent"),
+    "standard": ("det", "l_mean", "l_max", "div", "entr", "lam", "tt", "v_max", "v_entr", "lam_chance"),
+}
+
+
+# fmt: off
+@click.command("rqa", short_help="Quantify recurrence: a table, one row per run or per band.")
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.option("-b", "--bands", "width", type=BandWidthType(), default="0.05", show_default=True,
+              help="Width of the bands that tile [0, 1]; 1 / WIDTH is a whole number. With --range, a share of it.")
+@click.option("--band", type=RangeType(), help="Measure this one band instead.")
+@click.option("--range", "value_range", type=RangeType(),
+              help="Tile this range instead of [0, 1]; needed for differences and unnormalized matrices.")
+@click.option("--convention", type=click.Choice(["paper", "standard"]), default="paper", show_default=True,
+              help="The published tables' measures, or those of the recurrence literature (pyunicorn, PyRQA).")
+@click.option("--edges", type=click.Choice(["half-open", "closed"]), default="half-open", show_default=True,
+              help="Standard convention: every entry in exactly one band, or the paper's edges, both included.")
+@click.option("--l-min", type=click.IntRange(min=1), default=2, show_default=True, metavar="N",
+              help="Shortest line that counts.")
+@click.option("--v-min", type=click.IntRange(min=1), metavar="N",
+              help="Shortest vertical line that counts.  [default: as --l-min]")
+@click.option("--per-band", is_flag=True, help="One row per band instead of one per run.")
+@click.option("--select", type=click.Choice(["lowest", "max"]), default="lowest", show_default=True,
+              help="Which band stands for a run: the lowest with a value above 0 (the paper's text), or the first "
+              "with the largest lam and smallest ent (its program).")
+@click.option("--sort", metavar="COLUMN", help="Sort rows by a column; -COLUMN in falling order.")
+@options.output("the table")
+@options.fmt(FORMATS, "text on a terminal, csv in a pipe")
+@options.splits("--split", "Which samples of a log; a row for each.  [default: the only split, else train]")
+@options.snapshots
+@options.distance
+@options.quiet
+@click.pass_context
+def command(
+    ctx: click.Context, inputs: tuple[str, ...], width: str, band: tuple[float, float] | None,
+    value_range: tuple[float, float] | None, convention: str, edges: str, l_min: int, v_min: int | None,
+    per_band: bool, select: str, sort: str | None, output: str | None, fmt: str | None, splits: tuple[str, ...],
+    every: int, from_step: int | None, to_step: int | None, metric: str, normalize: str | None, quiet: bool,
+) -> None:
+    """Quantify how trainings recur: laminarity (they linger) and entropy (how mixed the repeats are).
+
+    INPUT is any number of matrices (.npy, .csv, .npz, .h5) and label logs; none means stdin. In every band of
+    distances the matrix is binarised and its lines are counted. By default each run gets one row, as in the
+    published tables: b_lam and lam, b_ent and ent are the bands and values that stand for it, acc its accuracy at
+    the last snapshot, n_lam and rr_lam how many entries lam rests on; the note says what would mislead.
+
+    \b
+      nntf rqa wd_*.h5
+      nntf rqa wd_*.h5 --split train,test --sort -lam -o table.tex
+      nntf fingerprint run.h5 | nntf rqa --bands 0.05 --per-band --convention standard
+    """
+    from nntf_cli.artifacts.tables import ENDINGS, format_table
+    from nntf_cli.cli.inputs import files_of
+    from nntf_cli.cli.outputs import deliver, pick_format
+    from nntf_cli.model import Band
+    from nntf_cli.rqa import Settings
+
+    form = pick_format(output, fmt, FORMATS, _default_format(), ENDINGS)
+    settings = Settings(convention, width, l_min, v_min, Band(*band) if band else None, value_range, edges)
+    choice = Choice(splits, every, from_step, to_step, metric, normalize)
+    if per_band:
+        code, table = _band_table(_addresses(inputs), choice, settings)
+    else:
+        code, table = _summary_table(_addresses(inputs), choice, settings, select)
+    if table.rows:
+        text = format_table(_sorted(table, sort), form)
+        if form == "csv":
+            note_line(table.title)  # CSV has no place for it
+        deliver({output: lambda stream: stream.write(text.encode())}, files_of(inputs), binary=False)
+    ctx.exit(code)
+# fmt: on
+
+
+def _default_format() -> str:
+    return "text" if sys.stdout is not None and sys.stdout.isatty() else "csv"
+
+
+def _addresses(inputs: tuple[str, ...]) -> tuple[str, ...]:
+    from nntf_cli.cli.inputs import stdin_is_pipe
+
+    if inputs.count("-") > 1:
+        raise click.UsageError("stdin (-) can be read only once")
+    if not inputs and not stdin_is_pipe():
+        raise click.UsageError("no input: name matrices or label logs, or pipe one in")
+    return inputs or ("-",)
+
+
+def _measured(
+    addresses: Sequence[str], choice: Choice, measure: Callable[[Matrix], Any]
+) -> tuple[int, list[tuple[Axis, Any]]]:
+    """Measure one input after the other; a bad one is reported, and its code is the command's."""
+    from nntf_cli.cli.inputs import load_matrices
+
+    code, results = 0, []
+    for address in addresses:
+        try:
+            results += [(matrix.axes.rows, measure(matrix)) for matrix in load_matrices(address, choice)]
+        except NntfError as error:
+            error_line(str(error))
+            code = code or error.exit_code
+    return code, results
+
+
+def _names(axes: Sequence[Axis]) -> list[str]:
+    from nntf_cli.cli.inputs import distinct_names
+
+    return distinct_names([(axis.run, axis.source) for axis in axes])
+
+
+def _band_table(addresses: Sequence[str], choice: Choice, settings: Settings) -> tuple[int, Table]:
+    from nntf_cli.artifacts.tables import Table
+    from nntf_cli.rqa import per_band
+
+    code, results = _measured(addresses, choice, lambda matrix: per_band(matrix, settings))
+    names = _names([axis for axis, _ in results])
+    rows = [
+        {"run": name, "split": axis.split, **row}
+        for name, (axis, bands) in zip(names, results, strict=True)
+        for row in bands
+    ]
+    columns = ("run", "split", "band_lo", "band_hi", "n_points", "rr", *_PER_BAND[settings.convention])
+    return code, Table(rows, columns, _title(settings))
+
+
+def _summary_table(addresses: Sequence[str], choice: Choice, settings: Settings, select: str) -> tuple[int, Table]:
+    from nntf_cli.artifacts.tables import Table
+    from nntf_cli.rqa import most_adequate, summarize, summary_rows
+
+    code, results = _measured(addresses, choice, lambda matrix: summarize(matrix, settings, select))
+    summaries = [summary for _, summary in results]
+    rows = summary_rows(summaries, _names([axis for axis, _ in results]))
+    columns = tuple(rows[0]) if rows else ()
+    return code, Table(rows, columns, f"{_title(settings)}, {select} band", most_adequate(summaries))
+
+
+def _title(settings: Settings) -> str:
+    bands = f"band {settings.band}" if settings.band else f"bands of {settings.width}"
+    edges = f", {settings.edges} edges" if settings.convention == "standard" else ""
+    return f"RQA, {settings.convention} convention{edges}, {bands}, l_min {settings.l_min}" + (
+        f", v_min {settings.v_min}" if settings.v_min not in (None, settings.l_min) else ""
+    )
+
+
+def _sorted(table: Table, column: str | None) -> Table:
+    """Return the table with its rows in order of a column, empty cells last, bold cells along with their rows."""
+    if column is None:
+        return table
+    falling, name = column.startswith("-"), column.removeprefix("-")
+    if name not in table.columns:
+        raise click.BadParameter(f"{name!r} is no column; there are: {', '.join(table.columns)}", param_hint="'--sort'")
+    keys = {i: key for i, row in enumerate(table.rows) if (key := _sort_key(row.get(name))) is not None}
+    empty = [i for i in range(len(table.rows)) if i not in keys]
+    order = sorted(keys, key=keys.__getitem__, reverse=falling) + empty
+    bold = {(order.index(i), marked) for i, marked in table.bold}
+    return replace(table, rows=[table.rows[i] for i in order], bold=bold)
+
+
+def _sort_key(cell: Any) -> tuple[int, float, str] | None:
+    """Numbers come before text; a band counts by its lower edge."""
+    if cell is None or cell == "":
+        return None
+    value = getattr(cell, "lo", cell)
+    return (0, float(value), "") if isinstance(value, (int, float)) else (1, 0.0, str(value))

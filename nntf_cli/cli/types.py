@@ -1,0 +1,61 @@
+"""Small click types: a bad value fails at parsing, with the option's name."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import click
+
+
+class RangeType(click.ParamType):
+    """``LO:HI``, two finite numbers, LO below HI."""
+
+    name = "LO:HI"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """Return (LO, HI)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            lo, hi = map(float, str(value).split(":"))
+        except ValueError:
+            self.fail(f"{value!r} is not two numbers LO:HI, for instance 0.05:0.10", param, ctx)
+        if not (math.isfinite(lo) and math.isfinite(hi) and lo < hi):
+            self.fail(f"{value!r}: LO must be below HI, and both finite", param, ctx)
+        return lo, hi
+
+
+class BandWidthType(click.ParamType):
+    """A width whose reciprocal is a whole number: 0.05, 0.1, 1/3."""
+
+    name = "WIDTH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the width as it was written, for exact arithmetic later."""
+        try:
+            width = Fraction(str(value))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a number, for instance 0.05", param, ctx)
+        if width <= 0 or (1 / width).denominator != 1:
+            self.fail(f"{value!r}: 1 / width must be a whole number, for instance 0.05 for 20 bands", param, ctx)
+        return str(value)
+
+
+class ListType(click.ParamType):
+    """Values of another type separated by commas; none may be empty or stand twice."""
+
+    def __init__(self, item: click.ParamType, name: str) -> None:
+        self._item, self.name = item, name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """Return the values in the order given."""
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if "" in parts:
+            self.fail(f"{value!r} has an empty part", param, ctx)
+        if len(set(parts)) < len(parts):
+            self.fail(f"{value!r} names one twice", param, ctx)
+        return tuple(self._item.convert(part, param, ctx) for part in parts)
