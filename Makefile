@@ -39,7 +39,7 @@ $(SAMPLE_READY): pyproject.toml | $(INSTALLED)
 # -- the main job, on the sample logs ------------------------------------------------------------------
 
 DEMO ?= demo
-DEMO_LOGS := $(wildcard sample_logs/lenet_wd_*.h5)
+DEMO_LOGS := $(patsubst %,sample_logs/lenet_wd_%.h5,0 0.0005 0.005 0.02 0.05)
 
 .PHONY: demo
 demo: $(INSTALLED)  ## Install, then fingerprint, compare, measure and draw the sample logs
@@ -85,7 +85,7 @@ $(foreach log,$(LOGS),$(eval $(OUT)/fingerprint/$(basename $(notdir $(log))).npz
 $(OUT)/fingerprint/%.npz: | $(INSTALLED) $(OUT)/fingerprint/
 	$(NNTF) fingerprint $< -o $@
 
-$(OUT)/diff/%.npz: $$(patsubst %,$(OUT)/fingerprint/%.npz,$$(subst _minus_, ,$$*)) | $(OUT)/diff/
+$(OUT)/diff/%.npz: $$(addsuffix .npz,$$(addprefix $(OUT)/fingerprint/,$$(subst _minus_, ,$$*))) | $(OUT)/diff/
 	$(NNTF) diff $^ -o $@
 
 $(OUT)/rqa.csv: $(FINGERPRINTS) $(OUT)/.logs
@@ -139,7 +139,7 @@ wheel: $(TEST_READY)  ## Build the wheel, install it alone, ask every command fo
 	cd build/wheel && venv/bin/python -m nntf_cli --version
 
 .PHONY: samples
-samples: $(SAMPLE_READY)  ## Train the sample logs again (needs torch and scikit-learn; half an hour)
+samples: $(SAMPLE_READY)  ## Train the sample logs again (needs torch and scikit-learn; eight minutes)
 	$(VENV)/bin/python sample_logs/make_samples.py
 
 .PHONY: clean

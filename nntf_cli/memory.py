@@ -7,6 +7,9 @@ from pathlib import Path
 
 from nntf_cli.errors import LimitError
 
+#: The remedy where no option makes it smaller.
+ELSEWHERE = "run it where there is more memory"
+
 _SHARE = 0.8  # leave the rest to the interpreter, the file system and everybody else
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import naive
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import naive
 from nntf_cli.diff import difference, exceeds, summarize_difference
 from nntf_cli.errors import MismatchError
 from nntf_cli.model import Axes, Axis, Fingerprint

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
-import naive
 import numpy as np
-import planted
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+import naive
+import planted
 from nntf_cli import fingerprint as room
 from nntf_cli.errors import InputError, LimitError, MismatchError, ParameterError
 from nntf_cli.fingerprint import distances, fingerprint, flows, hamming

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 
-import naive
 import numpy as np
 import pytest
-from golden import make_rqa_golden as golden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import naive
+from golden import make_rqa_golden as golden
 from nntf_cli.errors import InputError, ParameterError
 from nntf_cli.model import Axes, Axis, Band, Difference, Fingerprint
 from nntf_cli.rqa import Settings, most_adequate, per_band, summarize, summary_rows

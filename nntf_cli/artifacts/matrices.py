@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import BinaryIO
 
 import numpy as np
 
 from nntf_cli import __version__, memory
 from nntf_cli.errors import InputError
+from nntf_cli.files.npz import read_npy_header
 from nntf_cli.files.store import Store, open_store, reading, sniff
+from nntf_cli.files.vectors import numbers, type_name, whole_numbers
 from nntf_cli.files.writing import write_hdf5, write_npz
 from nntf_cli.model import Axes, Axis, Difference, Fingerprint, Scalar
 
@@ -49,7 +51,10 @@ def write_matrix(stream: BinaryIO, matrix: Matrix, fmt: str) -> None:
 
 
 def _write_npy(stream: BinaryIO, matrix: Matrix) -> None:
-    np.lib.format.write_array(stream, np.ascontiguousarray(matrix.values), allow_pickle=False)
+    # not numpy's write_array: into a pipe it fails, and on a full disk it does not say so
+    values = np.ascontiguousarray(matrix.values)
+    np.lib.format.write_array_header_1_0(stream, np.lib.format.header_data_from_array_1_0(values))
+    stream.write(values.data)
 
 
 def _write_csv(stream: BinaryIO, matrix: Matrix) -> None:
@@ -147,7 +152,7 @@ def _bare(values: np.ndarray, path: str) -> Fingerprint:
 def _as_matrix(values: np.ndarray, where: str) -> np.ndarray:
     if values.ndim != 2 or values.dtype.kind not in "biuf":
         raise InputError(
-            f"is not a matrix of numbers (found {values.dtype} {values.shape})",
+            f"is not a matrix of numbers (found {type_name(values.dtype)} {values.shape})",
             "a fingerprint has rows and columns",
             where=where,
         )
@@ -156,13 +161,7 @@ def _as_matrix(values: np.ndarray, where: str) -> np.ndarray:
 
 def _read_npy(path: str, data: bytes | None) -> np.ndarray:
     with reading(path), open(path, "rb") if data is None else io.BytesIO(data) as stream:
-        version = np.lib.format.read_magic(stream)
-        reader = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        if version not in reader:
-            raise InputError("has a structured type", "save plain numbers", where=path)
-        shape, _, dtype = reader[version](stream)
-        if dtype.hasobject:
-            raise InputError("holds Python objects, which are never unpickled", "save a matrix of numbers", where=path)
+        shape, _, dtype = read_npy_header(stream, path)
         claimed = dtype.itemsize * int(np.prod(shape, dtype=object))
         begin = stream.tell()
         held = stream.seek(0, io.SEEK_END) - begin
@@ -172,7 +171,7 @@ def _read_npy(path: str, data: bytes | None) -> np.ndarray:
                 "make it again or restore a copy",
                 where=path,
             )
-        memory.require(claimed, "reading it", where=path)
+        memory.require(claimed, "reading it", memory.ELSEWHERE, where=path)
         stream.seek(0)
         return np.lib.format.read_array(stream, allow_pickle=False)
 
@@ -181,13 +180,15 @@ def _read_csv(path: str, data: bytes | None) -> Fingerprint:
     """Read numbers with steps in the first row and column."""
     import pandas as pd
 
-    source = path if data is None else io.BytesIO(data)
     try:
-        frame = pd.read_csv(source, index_col=0, float_precision="round_trip")
-        values = frame.to_numpy(dtype=np.float64)
-        rows = np.array([int(step) for step in frame.index], dtype=np.int64)
-        columns = np.array([int(step) for step in frame.columns], dtype=np.int64)
-    except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        with open(path, "rb") if data is None else io.BytesIO(data) as stream:
+            frame = pd.read_csv(stream, index_col=0, dtype=str, keep_default_na=False)
+        # numpy reads the decimals of every bit; what pandas does has changed between versions
+        values = np.asarray(frame.to_numpy(dtype=str), dtype=np.float64)
+        rows, columns = _csv_steps(frame.index), _csv_steps(frame.columns)
+        if not values.size:
+            raise ValueError("no numbers")
+    except (ValueError, OverflowError, OSError) as error:
         raise InputError(
             "is neither NPY, NPZ, HDF5 nor a CSV matrix with steps in its first row and column",
             "make it with nntf fingerprint",
@@ -196,6 +197,11 @@ def _read_csv(path: str, data: bytes | None) -> Fingerprint:
     axis = Axis(source=path, to_step=rows)
     other = axis if np.array_equal(rows, columns) else Axis(source=path, to_step=columns)
     return Fingerprint(_as_matrix(values, path), Axes(axis, other))
+
+
+def _csv_steps(labels: Iterable[object]) -> np.ndarray:
+    """Return the steps in a first row or column: whole numbers, or it is some other table."""
+    return np.array([int(str(label)) for label in labels], dtype=np.int64)
 
 
 def _from_store(store: Store, attributes: Mapping[str, Scalar | None]) -> Matrix:
@@ -231,20 +237,21 @@ def _get_axes(store: Store, prefix: str, shape: tuple[int, ...]) -> Axes:
 
 def _get_axis(store: Store, prefix: str, n: int) -> Axis:
     facts = store.attributes(prefix.rstrip("/"))
+    which = "columns" if prefix.endswith("columns/") else "rows"
     vectors: dict[str, np.ndarray | None] = {}
     for name in ("from_step", "to_step", "moved"):
         array = store.array(prefix + name)
-        vectors[name] = None if array is None else array.read().astype(np.int64)
-        if array is not None and array.shape != (n,):
-            raise InputError(f"has shape {array.shape}, expected ({n},)", "make it again", where=array.where)
+        vectors[name] = None if array is None else whole_numbers(array, n, which)
+    # a distance between snapshots (hamming) leads from one to itself
+    leaves, arrives = vectors["from_step"], vectors["to_step"]
+    n_snapshots = n if leaves is not None and arrives is not None and np.array_equal(leaves, arrives) else n + 1
     scalars = {}
     if store.is_group(f"{prefix}snapshots"):
         for name in store.group(f"{prefix}snapshots").names():
             array = store.array(f"{prefix}snapshots/{name}")
             if array is not None:
-                scalars[name] = array.read().astype(np.float64)
+                scalars[name] = numbers(array, n_snapshots, "snapshots")
     run = {name: value for name, value in store.attributes(f"{prefix}run").items() if value is not None}
-    samples, classes = facts.get("n-samples"), facts.get("n-classes")
     return Axis(
         run=str(run.pop("name", "")),
         source=str(facts.get("source") or store.where),
@@ -252,8 +259,15 @@ def _get_axis(store: Store, prefix: str, n: int) -> Axis:
         from_step=vectors["from_step"],
         to_step=vectors["to_step"],
         moved=vectors["moved"],
-        n_samples=None if samples is None else int(samples),
-        n_classes=None if classes is None else int(classes),
+        n_samples=_count(facts, "n-samples", store.where),
+        n_classes=_count(facts, "n-classes", store.where),
         scalars=scalars,
         hparams=run,
     )
+
+
+def _count(facts: Mapping[str, Scalar | None], name: str, where: str) -> int | None:
+    value = facts.get(name)
+    if name in facts and (isinstance(value, bool) or not isinstance(value, int)):
+        raise InputError(f"attribute {name} is {value!r}, not a whole number", "make it again", where=where)
+    return value if isinstance(value, int) else None

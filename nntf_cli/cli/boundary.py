@@ -18,6 +18,10 @@ from nntf_cli.errors import NntfError
 USAGE, MEMORY, INTERNAL, INTERRUPTED, PIPE_CLOSED, TERMINATED = 2, 5, 70, 130, 141, 143
 
 
+#: Raised by ``nntf`` alone since click 8.2; an older one prints the help and exits.
+_NO_ARGUMENTS: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+
+
 class _Terminated(BaseException):
     """SIGTERM arrived: unwinds, so that temporary files go."""
 
@@ -35,25 +39,34 @@ def run(command: Callable[[Sequence[str] | None], object], arguments: Sequence[s
     _prepare_process()
     debug = bool(os.environ.get("NNTF_DEBUG"))
     try:
-        code = command(arguments)
+        code = _called(command, arguments)
         _flush()
-        return code if isinstance(code, int) else 0
+        return code
     except BrokenPipeError:
         # nobody reads stdout any more; the interpreter must not try to flush it again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return PIPE_CLOSED
     except BaseException as error:
-        if debug and not isinstance(error, click.exceptions.Exit):
+        if debug:
             traceback.print_exc()
         return _report(error)
 
 
+def _called(command: Callable[[Sequence[str] | None], object], arguments: Sequence[str] | None) -> int:
+    try:
+        code = command(arguments)
+    except click.exceptions.Exit as end:  # --help, and commands that choose their code: no failures
+        return end.exit_code
+    return code if isinstance(code, int) else 0
+
+
 def _report(error: BaseException) -> int:
-    if isinstance(error, click.exceptions.Exit):
-        return error.exit_code
     if isinstance(error, NntfError):
         error_line(str(error))
         return error.exit_code
+    if isinstance(error, _NO_ARGUMENTS):
+        click.echo(error.format_message(), err=True)  # the help, on as many lines as it has
+        return USAGE
     if isinstance(error, click.UsageError):
         hint = f"; see '{error.ctx.command_path} --help'" if error.ctx else ""
         error_line(error.format_message().rstrip(".") + hint)

@@ -10,6 +10,7 @@ from nntf_cli.cli import options
 from nntf_cli.cli.options import Choice
 
 if TYPE_CHECKING:
+    from nntf_cli.artifacts.matrices import Matrix
     from nntf_cli.diff import DifferenceSummary
     from nntf_cli.model import Fingerprint
 
@@ -47,13 +48,14 @@ def command(
       nntf diff old.npy new.npy --exit-code --tolerance 1e-9 --summary
     """
     from nntf_cli.artifacts.matrices import write_matrix
-    from nntf_cli.cli.inputs import files_of
+    from nntf_cli.cli.inputs import blaming, files_of
     from nntf_cli.cli.outputs import deliver, pick_format, write_text
     from nntf_cli.diff import difference, exceeds, summarize_difference
 
     form = pick_format(output, fmt, FORMATS, "npy")
     sides = _sides(a, b, splits, Choice((split,) if split else (), every, from_step, to_step, metric, normalize))
-    result = difference(*sides)
+    with blaming(*filter(None, (a, b))):
+        result = difference(*sides)
     if summary:
         text = _summary_text(summarize_difference(result), *sides)
         if output not in (None, "-"):
@@ -69,7 +71,7 @@ def _sides(a: str, b: str | None, splits: tuple[str, ...], choice: Choice) -> tu
     """Return the two fingerprints, of two inputs or of two splits of one log."""
     from dataclasses import replace
 
-    from nntf_cli.cli.inputs import load_matrices, require_fingerprint
+    from nntf_cli.cli.inputs import load_matrices
 
     if b is not None and splits:
         raise click.UsageError("--splits compares two splits of one log: leave out B, or use --split")
@@ -78,13 +80,20 @@ def _sides(a: str, b: str | None, splits: tuple[str, ...], choice: Choice) -> tu
     if a == b == "-":
         raise click.UsageError("only one of A and B can come through the pipe")
     if b is not None:
-        loaded = [matrix for address in (a, b) for matrix in load_matrices(address, choice)]
+        loaded = [(address, matrix) for address in (a, b) for matrix in load_matrices(address, choice)]
     else:
-        loaded = load_matrices(a, replace(choice, splits=splits))
+        loaded = [(a, matrix) for matrix in load_matrices(a, replace(choice, splits=splits))]
     if len(loaded) != 2:
         raise click.UsageError("--splits needs a label log, not a matrix or a single split of one")
-    first, second = (require_fingerprint(matrix) for matrix in loaded)
+    first, second = (_blamed_fingerprint(address, matrix) for address, matrix in loaded)
     return first, second
+
+
+def _blamed_fingerprint(address: str, matrix: Matrix) -> Fingerprint:
+    from nntf_cli.cli.inputs import blaming, require_fingerprint
+
+    with blaming(address):
+        return require_fingerprint(matrix)
 
 
 def _summary_text(summary: DifferenceSummary, a: Fingerprint, b: Fingerprint) -> str:

@@ -53,6 +53,8 @@ def command(
     from nntf_cli.cli.outputs import deliver, pick_format
     from nntf_cli.fingerprint import fingerprint, flows
 
+    if output is not None and output == transitions_out:
+        raise click.UsageError("-o and --transitions-out name the same file")
     choice = Choice(every=every, from_step=from_step, to_step=to_step)
     form = pick_format(output, fmt, FORMATS, "npy")
     outputs: dict[str | None, Writer] = {}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import click
 
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
-from nntf_cli.errors import InputError
+from nntf_cli.errors import InputError, NntfError
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
@@ -72,6 +73,17 @@ def load_matrices(address: str, choice: Choice) -> list[Matrix]:
     if loaded.chosen_split:
         return [fingerprint_of(loaded, None, choice)]
     return [fingerprint_of(loaded, split, choice) for split in choice.splits or (None,)]
+
+
+@contextmanager
+def blaming(*addresses: str) -> Iterator[None]:
+    """Make errors name what was given: a matrix remembers the log it was made from, and its errors name that."""
+    try:
+        yield
+    except NntfError as error:
+        if error.where and not any(file in error.where for file in files_of(addresses)):
+            error.where = " and ".join(addresses)
+        raise
 
 
 def files_of(addresses: Iterable[str | None]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -66,6 +67,17 @@ def nntf() -> None:
     """
 
 
+def invoke(arguments: Sequence[str] | None) -> object:
+    """Run a command line and let every failure through: click's own ``main`` would answer some of them itself.
+
+    It takes a closed pipe for exit code 1 and starts a new line on an interrupt.
+    """
+    if "_NNTF_COMPLETE" in os.environ:
+        return nntf.main(arguments, prog_name="nntf")  # a shell asks for completions
+    with nntf.make_context("nntf", list(sys.argv[1:] if arguments is None else arguments)) as context:
+        return nntf.invoke(context)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``nntf`` and leave the process with its exit code."""
-    sys.exit(boundary.run(lambda args: nntf.main(args=args, prog_name="nntf", standalone_mode=False), arguments))
+    sys.exit(boundary.run(invoke, arguments))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import BinaryIO, TypeVar
 
 import click
@@ -53,11 +55,13 @@ def deliver(outputs: Mapping[str | None, Writer], inputs: Iterable[str] = (), *,
     Raises
     ------
     click.UsageError
-        Binary data would go to a terminal.
+        Binary data would go to a terminal, or several results to stdout.
     OutputError
         An output cannot be written.
     """
     to_stdout = [writer for path, writer in outputs.items() if path is None or path == "-"]
+    if len(to_stdout) > 1:
+        raise click.UsageError("only one result can go to stdout: name a file for the other")
     if to_stdout and binary and sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("binary data is not written to a terminal: name a file with -o, or pipe it on")
     publish({path: writer for path, writer in outputs.items() if path is not None and path != "-"}, inputs)
@@ -70,18 +74,37 @@ def write_stdout(writer: Writer) -> None:
     if sys.stdout is None:
         raise OutputError("cannot be written (it is closed)", "name a file with -o", where="stdout")
     try:
-        stream: BinaryIO = sys.stdout.buffer
-        writer(stream)
-        stream.flush()
+        with _whole(sys.stdout.buffer) as stream:
+            writer(stream)
+            stream.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
         raise OutputError(f"cannot be written ({error.strerror})", _ENOSPC_REMEDY, where="stdout") from error
 
 
+@contextmanager
+def _whole(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """Return a stream that writes all it is given: under PYTHONUNBUFFERED, stdout may write a part and not fail."""
+    if not isinstance(stream, io.RawIOBase):
+        yield stream
+        return
+    buffered = io.BufferedWriter(stream)
+    try:
+        yield buffered
+    finally:
+        with contextlib.suppress(OSError):  # what could not be written has been reported already
+            buffered.detach()
+
+
 def write_text(text: str) -> None:
-    """Write text to stdout as UTF-8, whatever the locale."""
-    write_stdout(lambda stream: stream.write(text.encode("utf-8", errors="backslashreplace")))
+    """Write text to stdout."""
+    write_stdout(text_writer(text))
+
+
+def text_writer(text: str) -> Writer:
+    """Return what writes text as UTF-8, whatever the locale; bytes of a file name that are none become escapes."""
+    return lambda stream: stream.write(text.encode("utf-8", errors="backslashreplace"))
 
 
 def as_bytes(writer: Writer) -> bytes:

@@ -152,14 +152,17 @@ def _matrices(
         return draw(first, style=style)
     if len({type(matrix) for matrix in matrices}) > 1:
         raise click.UsageError("fingerprints and differences do not share a colour scale: draw them apart")
-    titles = _titles(matrices)
+    titles, short = _titles(matrices)
     pairs = _pairs(len(matrices), diffs)
     differences = [_difference(matrices[i], matrices[j]) for i, j in pairs]
     draw_all: Any = draw_panels
     return draw_all(
-        matrices, titles, differences=differences, style=style,
-        difference_titles=[f"{titles[i]} minus {titles[j]}" for i, j in pairs],
-    )  # fmt: skip
+        matrices,
+        titles,
+        differences=differences,
+        difference_titles=[f"{short[i]} minus {short[j]}" for i, j in pairs],
+        style=style,
+    )
 
 
 def _difference(a: Matrix, b: Matrix) -> Difference:
@@ -176,17 +179,23 @@ def _pairs(n: int, diffs: str | None) -> list[tuple[int, int]]:
     return [(0, n - 1)] if diffs == "ends" else []
 
 
-def _titles(matrices: Sequence[Fingerprint | Difference]) -> list[str]:
-    """Name panels by the hyperparameters in which they differ, else by run; by split where that differs."""
+def _titles(matrices: Sequence[Fingerprint | Difference]) -> tuple[list[str], list[str]]:
+    """Name panels by the hyperparameters in which they differ, else by run; by split where that differs.
+
+    The second list has the short names: values without the hyperparameter's name where there is only one.
+    """
     from nntf_cli.cli.inputs import distinct_names
     from nntf_cli.rqa.summary import varying_hparams
 
     axes = [matrix.axes.rows for matrix in matrices]
     varying = varying_hparams([axis.hparams for axis in axes])
     names = distinct_names([(axis.run, axis.source) for axis in axes])
-    titles = []
+    several_splits = len({axis.split for axis in axes}) > 1
+    titles, short = [], []
     for axis, name in zip(axes, names, strict=True):
-        title = ", ".join(f"{key} {axis.hparams.get(key, 'not given')}" for key in varying) or name
-        several = len({other.split for other in axes}) > 1
-        titles.append(f"{title} ({axis.split})" if several and axis.split else title)
-    return titles
+        values = {key: axis.hparams.get(key, "not given") for key in varying}
+        title = ", ".join(f"{key} {value}" for key, value in values.items()) or name
+        suffix = f" ({axis.split})" if several_splits and axis.split else ""
+        titles.append(title + suffix)
+        short.append((str(next(iter(values.values()))) if len(values) == 1 else title) + suffix)
+    return titles, short

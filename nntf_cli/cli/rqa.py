@@ -77,7 +77,7 @@ def command(
     """
     from nntf_cli.artifacts.tables import ENDINGS, format_table
     from nntf_cli.cli.inputs import files_of
-    from nntf_cli.cli.outputs import deliver, pick_format
+    from nntf_cli.cli.outputs import deliver, pick_format, text_writer
     from nntf_cli.model import Band
     from nntf_cli.rqa import Settings
 
@@ -92,7 +92,7 @@ def command(
         text = format_table(_sorted(table, sort), form)
         if form == "csv":
             note_line(table.title)  # CSV has no place for it
-        deliver({output: lambda stream: stream.write(text.encode())}, files_of(inputs), binary=False)
+        deliver({output: text_writer(text)}, files_of(inputs), binary=False)
     ctx.exit(code)
 # fmt: on
 
@@ -115,12 +115,13 @@ def _measured(
     addresses: Sequence[str], choice: Choice, measure: Callable[[Matrix], Any]
 ) -> tuple[int, list[tuple[Axis, Any]]]:
     """Measure one input after the other; a bad one is reported, and its code is the command's."""
-    from nntf_cli.cli.inputs import load_matrices
+    from nntf_cli.cli.inputs import blaming, load_matrices
 
     code, results = 0, []
     for address in addresses:
         try:
-            results += [(matrix.axes.rows, measure(matrix)) for matrix in load_matrices(address, choice)]
+            with blaming(address):
+                results += [(matrix.axes.rows, measure(matrix)) for matrix in load_matrices(address, choice)]
         except NntfError as error:
             error_line(str(error))
             code = code or error.exit_code

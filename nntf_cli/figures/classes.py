@@ -30,7 +30,9 @@ class ClassChoice:
 
 
 def choose_classes(flows: Flows, chosen: Sequence[int]) -> ClassChoice:
-    """Choose all classes where they are few, else those with most samples coming and going.
+    """Choose all classes where they are few, else those between which the largest flows run.
+
+    Choosing the busiest classes instead would show nothing of a vocabulary: they rarely exchange samples.
 
     Parameters
     ----------
@@ -42,21 +44,33 @@ def choose_classes(flows: Flows, chosen: Sequence[int]) -> ClassChoice:
     Returns
     -------
     ClassChoice
-        At most ``MOST_CLASSES``; the lower class where two are alike.
+        At most ``MOST_CLASSES``; the lower classes where two flows are alike.
     """
     if flows.n_classes <= MOST_CLASSES:
         return ClassChoice(np.arange(flows.n_classes), flows.n_classes, 1.0)
     parts = [np.arange(flows.start[i], flows.start[i + 1]) for i in sorted(set(chosen))]
     part = np.concatenate(parts)
     before, after, count = flows.from_class[part], flows.to_class[part], flows.count[part]
-    active, index = np.unique(np.concatenate([before, after]).astype(np.int64), return_inverse=True)
-    traffic = np.zeros(len(active), dtype=np.int64)
-    np.add.at(traffic, index.ravel(), np.concatenate([count, count]))
-    busiest = np.sort(active[np.argsort(-traffic, kind="stable")[:MOST_CLASSES]])
-    if len(busiest) == 0:
+    if len(part) == 0:
         return ClassChoice(np.arange(MOST_CLASSES), flows.n_classes, 1.0)
-    inside = np.isin(before, busiest) & np.isin(after, busiest)
-    return ClassChoice(busiest, flows.n_classes, float(count[inside].sum() / count.sum()))
+    shown = _ends_of_largest(before, after, count)
+    inside = np.isin(before, shown) & np.isin(after, shown)
+    return ClassChoice(shown, flows.n_classes, float(count[inside].sum() / count.sum()))
+
+
+def _ends_of_largest(before: np.ndarray, after: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Return the classes at the ends of the largest flows, summed over transitions, as many as are shown."""
+    pairs, index = np.unique(np.stack([before, after]).astype(np.int64), axis=1, return_inverse=True)
+    totals = np.zeros(pairs.shape[1], dtype=np.int64)
+    np.add.at(totals, index.ravel(), count)
+    shown: set[int] = set()
+    for k in np.argsort(-totals, kind="stable").tolist():
+        ends = {int(pairs[0, k]), int(pairs[1, k])}
+        if len(shown | ends) <= MOST_CLASSES:
+            shown |= ends
+        if len(shown) == MOST_CLASSES:
+            break
+    return np.array(sorted(shown), dtype=np.int64)
 
 
 def flow_matrix(flows: Flows, i: int, choice: ClassChoice) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import stat
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nntf_cli.errors import OutputError, ParameterError
+
+#: File systems allow 255 bytes; a temporary's name is longer by two dots, the process id and "tmp".
+_LONGEST_NAME = 200
 
 #: Writes one file's content to a binary stream.
 Writer = Callable[[BinaryIO], object]
@@ -49,6 +53,8 @@ def publish(outputs: Mapping[str, Writer], inputs: Iterable[str | Path] = ()) ->
             if temporary != target:
                 os.replace(temporary, target)
     except OSError as error:
+        if error.errno is None:
+            raise  # not the system's: a library calls its own mistakes so
         raise OutputError(f"cannot be written ({error.strerror or error})", _remedy(error), where=current) from error
     finally:
         for temporary, target in prepared:
@@ -72,7 +78,7 @@ def _prepare(target: Path, writer: Writer) -> tuple[Path, Path]:
             writer(stream)
         return target, target
     _sweep(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = target.with_name(f"{_temporary_stem(target)}.{os.getpid()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(temporary, flags, 0o666)
     try:
@@ -88,6 +94,12 @@ def _prepare(target: Path, writer: Writer) -> tuple[Path, Path]:
     return temporary, target
 
 
+def _temporary_stem(target: Path) -> str:
+    """Return how the names of this target's temporaries begin; a long name leaves no room for more."""
+    name = os.fsencode(target.name)
+    return f".{target.name}" if len(name) <= _LONGEST_NAME else f".{hashlib.sha256(name).hexdigest()}"
+
+
 def _mode_of(target: Path) -> int | None:
     try:
         return os.stat(target).st_mode
@@ -97,7 +109,7 @@ def _mode_of(target: Path) -> int | None:
 
 def _sweep(target: Path) -> None:
     """Remove temporaries of this target whose process died before it could."""
-    pattern = re.compile(re.escape(f".{target.name}.") + r"([0-9]+)\.tmp")
+    pattern = re.compile(re.escape(f"{_temporary_stem(target)}.") + r"([0-9]+)\.tmp")
     with contextlib.suppress(OSError):
         for entry in os.scandir(target.parent):
             match = pattern.fullmatch(entry.name)

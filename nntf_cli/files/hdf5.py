@@ -144,12 +144,12 @@ def _refuse_unsafe(dataset: h5py.Dataset, where: str) -> None:
         if code not in _FILTERS:
             raise InputError(
                 f"is packed with filter {code}, which is not supported",
-                f"repack it with gzip, for instance: h5repack -f GZIP=4 {where.split(':')[0]} NEW.h5",
+                "repack it with gzip where that filter is installed: h5repack -f GZIP=4 OLD.h5 NEW.h5",
                 where=where,
             )
+    if dataset.nbytes and not dataset.id.get_storage_size():
+        raise InputError("was declared but never written", "write the snapshots", where=where)
     if dataset.chunks is None:
-        if dataset.nbytes and not dataset.id.get_storage_size():
-            raise InputError("was declared but never written", "write the snapshots", where=where)
         return
     expected = prod(ceil(n / c) for n, c in zip(dataset.shape, dataset.chunks, strict=True))
     stored = dataset.id.get_num_chunks()
@@ -181,7 +181,7 @@ class Hdf5Array:
 
     def read(self) -> np.ndarray:
         """Return the whole dataset; text as str."""
-        memory.require(self._dataset.nbytes, "reading it", where=self.where)
+        memory.require(self._dataset.nbytes, "reading it", memory.ELSEWHERE, where=self.where)
         with reading(self.where):
             if h5py.check_string_dtype(self.dtype) is not None:
                 return np.asarray(self._dataset.asstr(errors="replace")[()], dtype=str)
@@ -200,7 +200,7 @@ class Hdf5Array:
             if chunk_rows * n_columns * item > 4 * PANEL_BYTES:
                 columns = _multiple(PANEL_BYTES // (chunk_rows * item), chunk_columns, n_columns)
             rows = _multiple(PANEL_BYTES // max(1, columns * item), chunk_rows, n_rows)
-        memory.require(rows * columns * item, "one block of it", where=self.where)
+        memory.require(rows * columns * item, "one block of it", "store it in smaller chunks", where=self.where)
         for column in range(0, n_columns, columns):
             for row in range(0, n_rows, rows):
                 with reading(self.where):

@@ -17,7 +17,12 @@ from nntf_cli.model import Panel, Scalar
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _MOST_SCALAR_BYTES = 16384  # header and one value
+
+
+class _ObjectsError(InputError):
+    """An array of Python objects."""
 
 
 class NpzStore:
@@ -67,18 +72,24 @@ class NpzStore:
         return NpzArray(self._archive, self._members[key], f"{self.where}: {path}")
 
     def attributes(self, path: str = "") -> dict[str, Scalar | None]:
-        """Return the 0-d arrays directly below ``path``; other arrays are no attributes here."""
+        """Return the 0-d arrays directly below ``path``; None for what is not one number or short text."""
         start = self._prefix + (f"{path}/" if path else "")
         found: dict[str, Scalar | None] = {}
         for key, member in self._members.items():
             name = key[len(start) :]
             if not key.startswith(start) or "/" in name:
                 continue
-            if self._archive.getinfo(member).file_size <= _MOST_SCALAR_BYTES:
-                value = _scalar_of(NpzArray(self._archive, member, f"{self.where}: {key}"))
-                if value is not None:
-                    found[name] = value
+            found[name] = self._scalar(member, f"{self.where}: {key}")
         return found
+
+    def _scalar(self, member: str, where: str) -> Scalar | None:
+        if self._archive.getinfo(member).file_size > _MOST_SCALAR_BYTES:
+            return None
+        try:
+            array = NpzArray(self._archive, member, where)
+        except _ObjectsError:
+            return None  # an error only where somebody asks for this array
+        return _scalar_of(array)
 
     def runs(self) -> list[str]:
         """Return the prefixes below which a key ``format`` stands."""
@@ -109,7 +120,7 @@ class NpzArray:
                     "is encrypted or packed in a way numpy does not use", "save it with numpy", where=where
                 )
             with archive.open(member) as stream:
-                self.shape, self._fortran, self.dtype = _read_header(stream, where)
+                self.shape, self._fortran, self.dtype = read_npy_header(stream, where)
                 self._offset = stream.tell()
         claimed = self._offset + prod(self.shape) * self.dtype.itemsize
         if claimed != info.file_size:
@@ -121,7 +132,7 @@ class NpzArray:
 
     def read(self) -> np.ndarray:
         """Return the whole array."""
-        memory.require(prod(self.shape) * self.dtype.itemsize, "reading it", where=self.where)
+        memory.require(prod(self.shape) * self.dtype.itemsize, "reading it", memory.ELSEWHERE, where=self.where)
         with reading(self.where), self._archive.open(self._member) as stream:
             stream.read(self._offset)
             flat = self._take(stream, prod(self.shape))
@@ -154,7 +165,7 @@ class NpzArray:
     def _row_tiles(self, first: int, last: int) -> Iterator[Panel]:
         n_rows, *rest = self.shape
         row_items = prod(rest)
-        memory.require(row_items * self.dtype.itemsize, "one snapshot of it", where=self.where)
+        memory.require(row_items * self.dtype.itemsize, "one snapshot of it", memory.ELSEWHERE, where=self.where)
         rows = max(1, PANEL_BYTES // max(1, row_items * self.dtype.itemsize))
         with reading(self.where), self._archive.open(self._member) as stream:
             stream.read(self._offset)
@@ -193,18 +204,29 @@ def _cut(array: np.ndarray, column_bytes: int | None) -> Iterator[Panel]:
     yield from (Panel(0, c, array[:, c : c + width]) for c in range(0, array.shape[1], width))
 
 
-def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise InputError("has a structured type", "save plain numbers", where=where)
-    if dtype.hasobject:
+def read_npy_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether in Fortran order, and type; the stream then stands at the first value.
+
+    Raises
+    ------
+    InputError
+        It is no .npy data, or its type holds Python objects.
+    """
+    with reading(where):
+        version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
         raise InputError(
-            "holds Python objects, which are never unpickled", "save an array of whole numbers", where=where
+            f"is of .npy version {version[0]}.{version[1]}, which plain numbers never need",
+            "save an array of plain numbers",
+            where=where,
         )
+    try:
+        shape, fortran, dtype = _HEADERS[version](stream)
+    except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError) as error:
+        # numpy's own words would quote what stands in the header
+        raise InputError("its header makes no sense", "make it again or restore a copy", where=where) from error
+    if dtype.hasobject:
+        raise _ObjectsError("holds Python objects, which are never unpickled", "save an array of numbers", where=where)
     if any(n < 0 for n in shape):
-        raise InputError("claims a negative length", "make it again", where=where)
+        raise InputError("its header claims a negative length", "make it again or restore a copy", where=where)
     return shape, fortran and len(shape) > 1, dtype

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ PANEL_BYTES = 16 * 2**20
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _LARGEST_USERBLOCK = 2**20
+
+#: h5py says "Unable to synchronously open file (WHY)"; only WHY is news.
+_H5PY_WRAPPING = re.compile(r"[^()]* synchronously [^()]*\((.+)\)")
 
 
 class StoredArray(Protocol):
@@ -94,10 +98,10 @@ def open_store(path: str, data: bytes | None = None) -> Store:
         return Hdf5Store.open(path, data)
     if kind == "NPZ":
         return NpzStore.open(path, data)
-    remedy = "a label log is an HDF5 or NPZ file"
+    remedy = "store the labels in an HDF5 or NPZ file, as 'labels' of shape (snapshots, samples)"
     if kind == "NPY":
-        raise InputError("is a bare .npy array, which is always a matrix", remedy, where=path)
-    raise InputError("is neither an HDF5 nor an NPZ file", remedy, where=path)
+        raise InputError("is a bare .npy array, which is always a matrix, never a label log", remedy, where=path)
+    raise InputError("is neither HDF5 nor NPZ", remedy, where=path)
 
 
 def sniff(path: str, data: bytes | None = None) -> str:
@@ -163,7 +167,7 @@ def reading(where: str) -> Iterator[None]:
     except (InputError, MemoryError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = _H5PY_WRAPPING.sub(r"\1", " ".join(str(error).split()))[:120] or type(error).__name__
         raise InputError(
             f"is damaged or truncated ({reason})", "make it again or restore a copy", where=where
         ) from error

@@ -61,7 +61,7 @@ def _put_dataset(file: Any, path: str, array: np.ndarray) -> None:
     rows = max(1, min(len(array), _CHUNK_BYTES // max(1, array[:1].nbytes)))
     file.create_dataset(
         path,
-        data=array.astype(dtype, copy=False),
+        data=array.view(dtype),  # says UTF-8, which astype would not: to numpy the types are equal
         chunks=(rows, *(max(1, n) for n in array.shape[1:])),
         compression="gzip",
         shuffle=array.dtype.itemsize > 1 and array.dtype.kind != "S",
@@ -101,4 +101,10 @@ def write_npz(stream: BinaryIO, arrays: Arrays, attributes: Attributes, *, compr
     for path, array in arrays.items():
         content[path] = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array
     save: Any = np.savez_compressed if compress else np.savez
-    save(stream, **content)
+    if stream.seekable():
+        save(stream, **content)
+        return
+    # into a pipe, zip files are written otherwise: the bytes would differ from those of a file
+    image = io.BytesIO()
+    save(image, **content)
+    stream.write(image.getbuffer())

@@ -6,6 +6,7 @@ import numpy as np
 
 from nntf_cli.errors import InputError
 from nntf_cli.files.store import StoredArray
+from nntf_cli.files.vectors import numbers, of_length, type_name, whole_numbers
 from nntf_cli.model import Scalar
 
 
@@ -19,7 +20,7 @@ def label_array(array: StoredArray, *, per_snapshot: bool = False) -> None:
     """
     if array.dtype.kind not in "biuf" or array.dtype.names is not None:
         raise InputError(
-            f"labels must be whole numbers, found {_type_name(array)}",
+            f"must hold whole numbers, found {type_name(array.dtype)}",
             "store the index of the predicted class",
             where=array.where,
         )
@@ -31,45 +32,20 @@ def label_array(array: StoredArray, *, per_snapshot: bool = False) -> None:
             else "(snapshots, samples) or (snapshots, samples, classes)"
         )
         raise InputError(
-            f"labels must have shape {layout}, found {array.shape}",
-            "reshape them" if len(array.shape) else "store an array",
+            f"must have shape {layout}, found {array.shape}",
+            "store one label per sample" if per_snapshot else "store one row per snapshot, one column per sample",
             where=array.where,
         )
     if 0 in array.shape:
-        raise InputError(f"holds no labels (shape {array.shape})", "record something", where=array.where)
+        raise InputError(
+            f"holds no labels (shape {array.shape})", "record snapshots of at least one sample", where=array.where
+        )
     if len(array.shape) == wanted[1] and array.shape[-1] == 1:
         raise InputError(
             f"has scores of a single class (shape {array.shape})",
             "store labels: for one sigmoid output, (score > 0.5)",
             where=array.where,
         )
-
-
-def _type_name(array: StoredArray) -> str:
-    kinds = {"O": "Python objects or text", "S": "text", "U": "text", "V": "records", "c": "complex numbers"}
-    return kinds.get(array.dtype.kind, str(array.dtype))
-
-
-def whole_numbers(array: StoredArray) -> np.ndarray:
-    """Return a one-dimensional array of whole numbers as int64.
-
-    Raises
-    ------
-    InputError
-        Another shape or type, a fraction, a value that is not finite or does not fit.
-    """
-    if len(array.shape) != 1 or array.dtype.kind not in "iuf":
-        raise InputError(
-            f"must be a list of whole numbers, found {_type_name(array)} {array.shape}",
-            "store integers",
-            where=array.where,
-        )
-    values = array.read()
-    if values.dtype.kind == "f" and not (np.isfinite(values) & (values == np.floor(values))).all():
-        raise InputError("holds a value that is not a whole number", "store integers", where=array.where)
-    if values.size and not -(2**63) <= int(values.min()) <= int(values.max()) < 2**63:
-        raise InputError("holds a value beyond 64 bits", "store smaller numbers", where=array.where)
-    return values.astype(np.int64)
 
 
 def steps(array: StoredArray, n_snapshots: int) -> np.ndarray:
@@ -80,23 +56,13 @@ def steps(array: StoredArray, n_snapshots: int) -> np.ndarray:
     InputError
         Another number than there are snapshots, or not strictly increasing.
     """
-    values = _of_length(array, whole_numbers(array), n_snapshots, "snapshots")
+    values = whole_numbers(array, n_snapshots, "snapshots")
     wrong = np.flatnonzero(np.diff(values) <= 0)
     if len(wrong):
         i = int(wrong[0])
         raise InputError(
-            f"steps are not strictly increasing: {values[i]} is followed by {values[i + 1]} at snapshot {i + 1}",
+            f"is not strictly increasing: {values[i]} is followed by {values[i + 1]} at snapshot {i + 1}",
             "sort the snapshots and drop repeated ones",
-            where=array.where,
-        )
-    return values
-
-
-def _of_length(array: StoredArray, values: np.ndarray, n: int, of_what: str) -> np.ndarray:
-    if values.shape != (n,):
-        raise InputError(
-            f"has length {len(values)}, expected {n} (one for each of the {of_what})",
-            "give it one value each",
             where=array.where,
         )
     return values
@@ -110,7 +76,7 @@ def true_classes(array: StoredArray, n_samples: int, declared: int | None) -> np
     InputError
         Another number than there are samples, or a value that is no class.
     """
-    values = _of_length(array, whole_numbers(array), n_samples, "samples")
+    values = whole_numbers(array, n_samples, "samples")
     wrong = values < 0
     if declared is not None:
         wrong |= values >= declared
@@ -133,20 +99,14 @@ def scalar_series(array: StoredArray, n_snapshots: int) -> np.ndarray:
     InputError
         Not numbers, or another number than there are snapshots.
     """
-    if len(array.shape) != 1 or array.dtype.kind not in "biuf":
-        raise InputError(
-            f"must be a list of numbers, found {_type_name(array)} {array.shape}",
-            "store one number per snapshot",
-            where=array.where,
-        )
-    return _of_length(array, array.read().astype(np.float64), n_snapshots, "snapshots")
+    return numbers(array, n_snapshots, "snapshots")
 
 
 def sample_ids(array: StoredArray, n_samples: int) -> np.ndarray:
     """Return the identities of the samples, int64 or str."""
     if array.dtype.kind in "iu":
-        return _of_length(array, whole_numbers(array), n_samples, "samples")
-    return _of_length(array, texts(array), n_samples, "samples")
+        return whole_numbers(array, n_samples, "samples")
+    return of_length(array, texts(array), n_samples, "samples")
 
 
 def texts(array: StoredArray) -> np.ndarray:
@@ -157,11 +117,11 @@ def texts(array: StoredArray) -> np.ndarray:
     InputError
         Another shape or type.
     """
-    if len(array.shape) != 1 or array.dtype.kind not in "SUO":
+    values: np.ndarray = array.read() if len(array.shape) == 1 and array.dtype.kind in "SUO" else np.empty(0)
+    if values.dtype.kind not in "SU":
         raise InputError(
-            f"must be a list of text, found {array.dtype} {array.shape}", "store strings", where=array.where
+            f"must be a list of text, found {type_name(array.dtype)} {array.shape}", "store strings", where=array.where
         )
-    values = array.read()
     if values.dtype.kind == "S":
         values = np.array([text.decode(errors="replace") for text in values.tolist()], dtype=str)
     return values
@@ -175,10 +135,12 @@ def class_count(value: Scalar | None, name: str, where: str) -> int:
     InputError
         It is not a whole number of at least 1.
     """
+    if value is None:
+        raise InputError(f"attribute {name} is missing or not one number", "store a whole number", where=where)
     whole = isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1
     if not whole or not 1 <= value < 2**32:  # type: ignore[operator]
         raise InputError(f"attribute {name} is {value!r}, not a number of classes", "store a whole number", where=where)
-    return int(value)  # type: ignore[arg-type]
+    return int(value)
 
 
 def class_names(array: StoredArray, declared: int | None) -> tuple[str, ...]:
@@ -191,5 +153,5 @@ def class_names(array: StoredArray, declared: int | None) -> tuple[str, ...]:
     """
     values = texts(array)
     if declared is not None:
-        _of_length(array, values, declared, "classes")
+        of_length(array, values, declared, "classes")
     return tuple(str(text) for text in values)

@@ -68,7 +68,7 @@ class StoredLabels:
     def _to_labels(self, block: np.ndarray, row: int, column: int) -> np.ndarray:
         if block.ndim == 3:
             if block.dtype.kind == "f" and np.isnan(block).any():
-                self._refuse(np.isnan(block).any(axis=2), block, row, column, "has a score that is not a number")
+                self._refuse_score(np.isnan(block).any(axis=2), row, column)
             block = block.argmax(axis=2)
         elif block.dtype.kind == "f":
             with np.errstate(invalid="ignore"):
@@ -76,7 +76,7 @@ class StoredLabels:
                 self._refuse(block != np.floor(block), block, row, column, "is not a whole number")
         if block.dtype.kind in "if":
             self._refuse(block < 0, block, row, column, "is negative")
-        if block.dtype.itemsize > 4 or block.dtype.kind == "f":
+        if block.dtype.itemsize >= 4 and block.dtype != self._dtype:
             self._refuse(block >= _MOST_CLASSES, block, row, column, "is too large for a class")
         if block.dtype.itemsize > self._dtype.itemsize and self._declared is not None:
             self._refuse(block >= self._declared, block, row, column, self._not_a_class())
@@ -95,16 +95,23 @@ class StoredLabels:
         return top, n_missing
 
     def _not_a_class(self) -> str:
-        return f"is no class: the file has {self._declared} classes, numbered from 0"
+        return f"is no class: the file says that there are {self._declared}"
 
     def _refuse(self, wrong: np.ndarray, block: np.ndarray, row: int, column: int, what: str) -> None:
         if not wrong.any():
             return
         r, c = np.unravel_index(int(wrong.argmax()), wrong.shape)
-        label = block[r, c] if block.ndim == 2 else ""
         raise InputError(
-            f"label {label} of snapshot {row + int(r)}, sample {column + int(c)} {what}".replace("label  ", ""),
+            f"label {block[r, c]} of snapshot {row + int(r)}, sample {column + int(c)} {what}",
             "labels are whole numbers from 0 to the number of classes - 1",
+            where=self._array.where,
+        )
+
+    def _refuse_score(self, wrong: np.ndarray, row: int, column: int) -> None:
+        r, c = np.unravel_index(int(wrong.argmax()), wrong.shape)
+        raise InputError(
+            f"a score of snapshot {row + int(r)}, sample {column + int(c)} is nan",
+            "store labels, or scores that can be compared",
             where=self._array.where,
         )
 

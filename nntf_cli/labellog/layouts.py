@@ -22,6 +22,7 @@ _RESERVED_ATTRIBUTES = ("num_classes", "schema", "schema_version")
 _SPLIT_LABELS = re.compile(r"(.+)_(?:labels|predictions)")
 _SCALAR = re.compile(r"(?:.+_)?(?:loss|accuracy)")
 _NUMBERED = re.compile(r"(|.*[^0-9])([0-9]{1,18})", re.ASCII | re.DOTALL)
+_OTHER_GROUPS = {"hparams", "run", "samples", "classes"}
 _NOT_SPLITS = {"true", "target", "class", "sample"}  # true_labels are no predictions
 
 
@@ -61,7 +62,7 @@ def read_layout(store: Store) -> LabelLog | None:
     others = _split_arrays(names)
     if main or others:
         return _finish(store, _flat(store, attributes, main, others))
-    numbered = _numbered(store, names)
+    numbered = None if store.runs() else _numbered(store, names)
     if numbered is not None:
         return _finish(store, _per_snapshot(store, attributes, numbered))
     return None
@@ -80,7 +81,9 @@ def _split_arrays(names: list[str]) -> dict[str, str]:
 def _native(store: Store, attributes: Mapping[str, Scalar | None]) -> _Parts:
     kind, version = attributes["format"], attributes.get("format-version")
     if kind != FORMAT:
-        raise InputError(f"is of format {kind!r}, not a label log", f"expected {FORMAT!r}", where=store.where)
+        ours = str(kind).startswith("nntf-")
+        remedy = "give the label log it was made from" if ours else f"expected {FORMAT!r}"
+        raise InputError(f"is of format {kind!r}, not a label log", remedy, where=store.where)
     if version != FORMAT_VERSION:
         raise InputError(
             f"is a label log of version {version}, this nntf reads version {FORMAT_VERSION}",
@@ -91,7 +94,7 @@ def _native(store: Store, attributes: Mapping[str, Scalar | None]) -> _Parts:
     if not store.is_group("labels"):
         raise InputError("has no labels", "expected labels/<split>", where=store.where)
     parts = _Parts(f"native {store.kind}, version {FORMAT_VERSION}", {}, declared)
-    for split in store.group("labels").names():
+    for split in sorted(store.group("labels").names(), key=lambda name: (name != "train", name)):
         parts.arrays[split] = _present(store, f"labels/{split}")
         parts.missing[split] = _native_missing(parts.arrays[split], declared)
         for into, kind in ((parts.true, "true"), (parts.ids, "id")):
@@ -100,6 +103,7 @@ def _native(store: Store, attributes: Mapping[str, Scalar | None]) -> _Parts:
                 into[split] = array
     if not parts.arrays:
         raise InputError("has no labels", "expected labels/<split>", where=store.where)
+    _check_labels(parts)
     _native_snapshots(store, parts)
     names = _optional(store, "classes/name")
     parts.class_names = None if names is None else checks.class_names(names, declared)
@@ -109,14 +113,13 @@ def _native(store: Store, attributes: Mapping[str, Scalar | None]) -> _Parts:
 
 
 def _native_snapshots(store: Store, parts: _Parts) -> None:
-    n_snapshots = next(iter(parts.arrays.values())).shape[:1]
     names = store.group("snapshots").names() if store.is_group("snapshots") else []
     for name in names:
         array = _present(store, f"snapshots/{name}")
         if name == "step":
-            parts.step = checks.steps(array, *n_snapshots)
+            parts.step = checks.steps(array, _n_snapshots(parts))
         else:
-            parts.scalars[name] = checks.scalar_series(array, *n_snapshots)
+            parts.scalars[name] = checks.scalar_series(array, _n_snapshots(parts))
     if parts.step is None:
         raise InputError("has no snapshots/step", "store the step of each snapshot", where=store.where)
 
@@ -161,6 +164,7 @@ def _flat(store: Store, attributes: Mapping[str, Scalar | None], main: list[str]
     parts = _Parts(f"flat {store.kind}", {}, _flat_declared(store, attributes))
     for split, name in by_split.items():
         parts.arrays[split] = _present(store, name)
+    _check_labels(parts)
     _flat_extras(store, attributes, parts)
     return parts
 
@@ -183,7 +187,7 @@ def _flat_declared(store: Store, attributes: Mapping[str, Scalar | None]) -> int
 def _flat_extras(store: Store, attributes: Mapping[str, Scalar | None], parts: _Parts) -> None:
     """Read what may stand beside flat labels or single snapshots, whether or not it is needed."""
     names = store.names()
-    n_snapshots = next(iter(parts.arrays.values())).shape[0]
+    n_snapshots = _n_snapshots(parts)
     found = _first(store, names, _STEPS, parts)
     if found is not None:
         given = checks.steps(found, n_snapshots)
@@ -214,45 +218,39 @@ def _first(store: Store, names: list[str], wanted: tuple[str, ...], parts: _Part
 
 def _numbered(store: Store, names: list[str]) -> dict[int, str] | None:
     """Return snapshot number -> path, where arrays share a prefix and end in a whole number."""
-    families = _families(names)
-    for name in names:
-        if name not in ("hparams", "run", "samples", "classes") and _is_plain_group(store, name):
-            inner = store.group(name)
-            if "format" in inner.attributes():
-                continue
-            families |= {
-                f"{name}/{prefix}": [f"{name}/{n}" for n in found] for prefix, found in _families(inner.names()).items()
-            }
-    families = {prefix: found for prefix, found in families.items() if prefix != "-" and not prefix.endswith("/-")}
+    groups = {name for name in names if name not in _OTHER_GROUPS and _is_plain_group(store, name)}
+    families = _families([name for name in names if name not in groups])
+    for group in groups:
+        for prefix, found in _families(store.group(group).names()).items():
+            families[f"{group}/{prefix}"] = [f"{group}/{name}" for name in found]
     if len(families) > 1:
         listed = ", ".join(sorted(f"{prefix}0..." for prefix in families)[:5])
         raise InputError(
             f"has several families of numbered arrays ({listed})", "keep one, or name it 'labels'", where=store.where
         )
-    if not families:
-        return None
     by_number: dict[int, str] = {}
-    for path in next(iter(families.values())):
+    for path in next(iter(families.values()), []):
         number = int(_NUMBERED.fullmatch(path)[2])  # type: ignore[index]
         if number in by_number:
             raise InputError(
                 f"holds snapshot {number} twice ('{by_number[number]}' and '{path}')", "keep one", where=store.where
             )
         by_number[number] = path
-    return dict(sorted(by_number.items()))
+    return dict(sorted(by_number.items())) or None
 
 
 def _families(names: list[str]) -> dict[str, list[str]]:
+    """Return prefix -> names that consist of it and a whole number; a mere minus would make the number negative."""
     found: dict[str, list[str]] = {}
     for name in names:
         match = _NUMBERED.fullmatch(name)
-        if match:
+        if match and match[1] != "-":
             found.setdefault(match[1], []).append(name)
     return found
 
 
 def _is_plain_group(store: Store, name: str) -> bool:
-    """Return whether a name of ours to look into is a group; links lead elsewhere and are not followed."""
+    """Return whether a name is a group; links lead elsewhere and are not followed."""
     try:
         return store.is_group(name)
     except InputError:
@@ -274,23 +272,13 @@ def _per_snapshot(store: Store, attributes: Mapping[str, Scalar | None], numbere
 
 
 def _finish(store: Store, parts: _Parts) -> LabelLog:
-    """Check all splits against each other and return the log."""
-    n_snapshots: dict[str, int] = {}
+    """Return the log, once scores and declared classes agree."""
     for split, array in parts.arrays.items():
-        checks.label_array(array)
-        n_snapshots[split] = array.shape[0]
-        if array.shape[0] != next(iter(n_snapshots.values())):
-            raise InputError(
-                f"has {array.shape[0]} snapshots, split '{next(iter(n_snapshots))}' has "
-                f"{next(iter(n_snapshots.values()))}",
-                "record every split at every snapshot",
-                where=array.where,
-            )
         if len(array.shape) == 3:
             parts.warnings.append(f"split '{split}' holds scores: the class with the largest is taken as label")
-            parts.declared = max(parts.declared or 0, array.shape[2])
+            _check_scores(array, parts)
     splits = {split: _split(split, array, parts) for split, array in parts.arrays.items()}
-    step = np.arange(next(iter(n_snapshots.values()))) if parts.step is None else parts.step
+    step = np.arange(_n_snapshots(parts)) if parts.step is None else parts.step
     name = parts.hparams.pop("name", "")
     return LabelLog(
         source=store.where,
@@ -305,6 +293,34 @@ def _finish(store: Store, parts: _Parts) -> LabelLog:
         run_uuid=parts.run_uuid,
         warnings=tuple(parts.warnings),
     )
+
+
+def _check_labels(parts: _Parts) -> None:
+    """Check shapes and types before anything is measured by them: all splits have the same snapshots."""
+    first = next(iter(parts.arrays))
+    for array in parts.arrays.values():
+        checks.label_array(array)
+        if array.shape[0] != _n_snapshots(parts):
+            raise InputError(
+                f"has {array.shape[0]} snapshots, split '{first}' has {_n_snapshots(parts)}",
+                "record every split at every snapshot",
+                where=array.where,
+            )
+
+
+def _n_snapshots(parts: _Parts) -> int:
+    return next(iter(parts.arrays.values())).shape[0]
+
+
+def _check_scores(array: StoredArray, parts: _Parts) -> None:
+    n_columns = array.shape[2]
+    if parts.declared is not None and n_columns > parts.declared:
+        raise InputError(
+            f"has scores of {n_columns} classes, but the file says that there are {parts.declared}",
+            "correct one of the two",
+            where=array.where,
+        )
+    parts.declared = parts.declared or n_columns
 
 
 def _split(name: str, array: StoredArray, parts: _Parts) -> Split:

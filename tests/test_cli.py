@@ -1,0 +1,397 @@
+"""The commands end to end, contents asserted; what they pass on, with the computing left out."""
+
+from __future__ import annotations
+
+import io
+import json
+from unittest import mock
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+import naive
+import planted
+from nntf_cli.cli.main import COMMANDS
+from nntf_cli.labellog import write_log
+from running import refused, run, succeeded
+
+STEPS = np.arange(12) * 10
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    """Three runs that differ in one hyperparameter, with train and test labels."""
+    folder = tmp_path_factory.mktemp("logs")
+    paths = []
+    for i, decay in enumerate([0.0, 0.01, 0.1]):
+        train, _ = planted.random_log(seed=i, n_snapshots=12, n_samples=60, n_classes=4)
+        test, _ = planted.random_log(seed=i + 10, n_snapshots=12, n_samples=40, n_classes=4)
+        path = folder / f"wd_{decay:g}.h5"
+        write_log(
+            path,
+            {"train": train, "test": test},
+            n_classes=4,
+            step=STEPS,
+            scalars={"accuracy": np.linspace(0, 0.9, 12), "test_accuracy": np.linspace(0, 0.8 - i / 10, 12)},
+            hparams={"weight_decay": decay, "seed": 1},
+            class_names=["cat", "dog", "emu", "fox"],
+        )
+        paths.append(path)
+    return paths
+
+
+def expected_distances(i, n_samples=60, seed_offset=0, rows=slice(None), normalize="flows"):
+    labels, _ = planted.random_log(seed=i + seed_offset, n_snapshots=12, n_samples=n_samples, n_classes=4)
+    return naive.distances(naive.transitions(labels[rows], 4), normalize=normalize, n_samples=n_samples)
+
+
+def matrix_of(data):
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def table_of(data):
+    return pd.read_csv(io.BytesIO(data), keep_default_na=False)
+
+
+# -- fingerprint
+
+
+def test_fingerprint_writes_the_bare_matrix_to_stdout(logs):
+    done = run("fingerprint", logs[0])
+    np.testing.assert_array_equal(matrix_of(succeeded(done)), expected_distances(0))
+    assert done.err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        (["--split", "test"], {"n_samples": 40, "seed_offset": 10}),
+        (["--every", "3"], {"rows": slice(None, None, 3)}),
+        (["--from", "30", "--to", "80"], {"rows": slice(3, 9)}),
+        (["--normalize", "samples"], {"normalize": "samples"}),
+        (["--normalize", "none"], {"normalize": "none"}),
+    ],
+)
+def test_fingerprint_of_chosen_labels(logs, options, arguments):
+    done = run("fingerprint", logs[1], *options)
+    np.testing.assert_array_equal(matrix_of(succeeded(done)), expected_distances(1, **arguments))
+
+
+def test_fingerprint_from_a_pipe_and_by_address(logs):
+    from_pipe = run("fingerprint", "-", stdin=logs[0].read_bytes())
+    assert succeeded(from_pipe) == succeeded(run("fingerprint", logs[0]))
+    assert succeeded(run("fingerprint", f"{logs[0]}::test")) == succeeded(
+        run("fingerprint", logs[0], "--split", "test")
+    )
+
+
+def test_fingerprint_against_another_run(logs):
+    done = run("fingerprint", logs[0], "--against", logs[1], "--every", "2")
+    rows = [planted.random_log(seed=i, n_snapshots=12, n_samples=60, n_classes=4)[0][::2] for i in range(2)]
+    expected = naive.cross_distances(*(naive.transitions(labels, 4) for labels in rows))
+    np.testing.assert_array_equal(matrix_of(succeeded(done)), expected)
+
+
+def test_hamming_counts_samples(logs):
+    labels, _ = planted.random_log(seed=0, n_snapshots=12, n_samples=60, n_classes=4)
+    done = run("fingerprint", logs[0], "--metric", "hamming")
+    np.testing.assert_array_equal(matrix_of(succeeded(done)), naive.hamming(labels))
+
+
+@pytest.mark.parametrize("ending", ["npz", "h5", "csv", "npy"])
+def test_transitions_are_written_beside_the_matrix(logs, tmp_path, ending):
+    out, flows = tmp_path / "D.npy", tmp_path / f"flows.{ending}"
+    succeeded(run("fingerprint", logs[0], "-o", out, "--transitions-out", flows))
+    labels, _ = planted.random_log(seed=0, n_snapshots=12, n_samples=60, n_classes=4)
+    deltas = naive.transitions(labels, 4)
+    np.testing.assert_array_equal(np.load(out), naive.distances(deltas))
+    if ending == "npy":
+        np.testing.assert_array_equal(np.load(flows), deltas)
+    elif ending == "csv":
+        table = pd.read_csv(flows)
+        rebuilt = np.zeros_like(deltas)
+        rebuilt[table["to_step"] // 10 - 1, table["from"], table["to"]] = table["count"]
+        np.testing.assert_array_equal(rebuilt, [delta - np.diag(np.diag(delta)) for delta in deltas])
+
+
+# -- diff
+
+
+def test_diff_of_logs_and_of_matrices_is_the_same(logs, tmp_path):
+    for i in range(2):
+        succeeded(run("fingerprint", logs[i], "-o", tmp_path / f"{i}.npz"))
+    expected = expected_distances(0) - expected_distances(1)
+    for a, b in ((logs[0], logs[1]), (tmp_path / "0.npz", logs[1]), (tmp_path / "0.npz", tmp_path / "1.npz")):
+        np.testing.assert_array_equal(matrix_of(succeeded(run("diff", a, b))), expected)
+
+
+def test_diff_of_two_splits(logs):
+    expected = expected_distances(0) - expected_distances(0, n_samples=40, seed_offset=10)
+    for arguments in ([logs[0], "--splits", "train,test"], [f"{logs[0]}::train", f"{logs[0]}::test"]):
+        np.testing.assert_array_equal(matrix_of(succeeded(run("diff", *arguments))), expected)
+
+
+def test_diff_exit_code_and_tolerance(logs):
+    largest = np.abs(expected_distances(0) - expected_distances(1)).max()
+    assert run("diff", logs[0], logs[0], "--exit-code") == (0, b"", "")
+    assert run("diff", logs[0], logs[1], "--exit-code") == (1, b"", "")
+    assert run("diff", logs[0], logs[1], "--exit-code", "--tolerance", str(largest)).code == 0
+    assert run("diff", logs[0], logs[1], "--exit-code", "--tolerance", str(largest * 0.999)).code == 1
+
+
+def test_diff_summary(logs, tmp_path):
+    values = expected_distances(0) - expected_distances(1)
+    lines = succeeded(run("diff", logs[0], logs[1], "--summary")).decode().splitlines()
+    i, j = np.unravel_index(values.argmax(), values.shape)
+    assert lines[0] == "difference         wd_0 (train) - wd_0.01 (train)"
+    assert lines[1].split() == ["mean", f"{values.mean():+.6f}"]
+    assert lines[2].split() == ["mean", "absolute", f"{np.abs(values).mean():.6f}"]
+    assert lines[3] == f"largest positive   {values.max():+.6f} at steps {(i + 1) * 10}, {(j + 1) * 10}"
+    out = tmp_path / "d.npy"
+    succeeded(run("diff", logs[0], logs[1], "--summary", "-o", out))
+    np.testing.assert_array_equal(np.load(out), values)
+
+
+# -- rqa
+
+
+def test_rqa_summary_is_the_published_kind_of_table(logs):
+    done = run("rqa", *logs)
+    table = table_of(succeeded(done))
+    assert list(table.columns) == [
+        *("run", "split", "weight_decay", "b_lam", "lam", "b_ent", "ent", "acc", "acc_split", "n_lam", "rr_lam", "note")
+    ]
+    assert "paper convention" in done.err
+    assert table["run"].tolist() == ["wd_0", "wd_0.01", "wd_0.1"]
+    assert table["acc"].tolist() == pytest.approx([0.8, 0.7, 0.6])
+    assert set(table["acc_split"]) == {"test"}
+    for i in range(3):
+        recurrences = naive.paper_recurrences(expected_distances(i))
+        lams = [naive.paper_lam(b, 2) for b in recurrences]
+        i_lam, _ = naive.select_lowest(lams, [naive.paper_ent(b, 2) for b in recurrences])
+        assert float(table["lam"][i]) == pytest.approx(lams[i_lam], rel=1e-12)
+        assert table["b_lam"][i] == f"{i_lam / 20:.2f}-{(i_lam + 1) / 20:.2f}"
+        assert int(table["n_lam"][i]) == recurrences[i_lam].sum()
+
+
+@pytest.mark.parametrize("convention", ["paper", "standard"])
+def test_rqa_per_band(logs, convention):
+    table = table_of(succeeded(run("rqa", logs[0], "--per-band", "--convention", convention)))
+    d = expected_distances(0)
+    measures = {
+        "paper": ["lam", "ent"],
+        "standard": ["det", "l_mean", "l_max", "div", "entr", "lam", "tt", "v_max", "v_entr", "lam_chance"],
+    }[convention]
+    assert list(table.columns) == ["run", "split", "band_lo", "band_hi", "n_points", "rr", *measures]
+    if convention == "paper":
+        assert [float(x) for x in table["band_hi"]][7] == 0.35 + 0.05
+        lams = [naive.paper_lam(b, 2) for b in naive.paper_recurrences(d)]
+    else:
+        lams = [naive.standard_measures(b)["lam"] for b in naive.standard_recurrences(d, 20)]
+    given = [None if cell == "" else float(cell) for cell in table["lam"]]
+    assert given == [None if lam is None else pytest.approx(lam, rel=1e-12) for lam in lams]
+
+
+def test_rqa_of_a_pipe_of_matrices_and_of_logs_agree(logs, tmp_path):
+    bare = succeeded(run("fingerprint", logs[0]))
+    named = succeeded(run("fingerprint", logs[0], "-t", "npz"))
+    from_log = table_of(succeeded(run("rqa", logs[0])))
+    from_named = table_of(succeeded(run("rqa", stdin=named)))
+    from_bare = table_of(succeeded(run("rqa", "-", stdin=bare)))
+    pd.testing.assert_frame_equal(from_log, from_named)
+    assert from_bare["run"].tolist() == ["stdin"]
+    assert from_bare["acc"].tolist() == [""]
+    assert from_bare["lam"].tolist() == from_log["lam"].tolist()
+
+
+def test_rqa_rows_are_sorted_and_bold_goes_along(logs):
+    table = table_of(succeeded(run("rqa", *logs, "--sort", "-weight_decay")))
+    assert table["weight_decay"].tolist() == [0.1, 0.01, 0.0]
+    lines = succeeded(run("rqa", *logs, "-t", "md")).decode().splitlines()
+    resorted = succeeded(run("rqa", *logs, "-t", "md", "--sort", "-weight_decay")).decode().splitlines()
+    assert resorted[4:] == lines[:3:-1]
+    assert any("**" in line for line in lines)
+    refused(run("rqa", *logs, "--sort", "colour"), 2, "'colour' is no column; there are: run, split")
+
+
+def test_rqa_gives_a_row_for_each_split(logs):
+    table = table_of(succeeded(run("rqa", logs[0], "--split", "train,test")))
+    assert table[["run", "split"]].to_numpy().tolist() == [["wd_0", "train"], ["wd_0", "test"]]
+
+
+def test_rqa_names_like_runs_by_their_path(logs, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "run.h5").write_bytes(logs[0].read_bytes())
+    table = table_of(succeeded(run("rqa", tmp_path / "a/run.h5", tmp_path / "b/run.h5", logs[0])))
+    assert table["run"].tolist() == ["a/run", "b/run", "wd_0"]
+
+
+@pytest.mark.parametrize(("ending", "first"), [("md", "RQA, paper"), ("tex", "% RQA"), ("json", "["), ("txt", "RQA")])
+def test_rqa_formats_follow_the_ending(logs, tmp_path, ending, first):
+    out = tmp_path / f"table.{ending}"
+    assert succeeded(run("rqa", logs[0], "-o", out)) == b""
+    assert out.read_text().startswith(first)
+    if ending == "json":
+        assert json.loads(out.read_text())[0]["run"] == "wd_0"
+
+
+def test_rqa_of_a_difference_needs_a_range(logs, tmp_path):
+    out = tmp_path / "d.npz"
+    succeeded(run("diff", logs[0], logs[1], "-o", out))
+    refused(run("rqa", out), 3, "outside [0, 1]; say which range the bands shall tile, for instance --range -")
+    table = table_of(succeeded(run("rqa", out, "--range", "-1:1", "--per-band", "--convention", "standard")))
+    assert table["n_points"].sum() == 11 * 11
+    one = table_of(succeeded(run("rqa", out, "--band", "-0.5:0.5", "--per-band")))
+    assert one["n_points"].tolist() == [int((np.abs(expected_distances(0) - expected_distances(1)) <= 0.5).sum())]
+
+
+# -- render
+
+
+def pixels(path):
+    return matplotlib.image.imread(path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["{0}"],
+        ["{0}", "--with", "hamming"],
+        ["{0}", "--band", "0.5:0.8"],
+        ["{0}", "--transitions", "10,50"],
+        ["{0}", "--transitions", "all"],
+        ["{0}", "--metric", "hamming"],
+        ["{0}", "--split", "train,test"],
+        ["{0}", "{1}", "{2}", "--diffs", "neighbours"],
+        ["{0}", "{1}", "{2}", "--diffs", "ends"],
+    ],
+    ids=lambda arguments: " ".join(arguments[1:]) or "log",
+)
+def test_render_draws_every_kind(logs, tmp_path, arguments):
+    out = tmp_path / "figure.png"
+    succeeded(run("render", *[str(argument).format(*logs) for argument in arguments], "-o", out))
+    image = pixels(out)
+    assert min(image.shape[:2]) > 200
+    assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 10
+    again = succeeded(run("render", *[str(argument).format(*logs) for argument in arguments]))
+    assert again == out.read_bytes()
+
+
+@pytest.mark.parametrize(("ending", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_render_formats_follow_the_ending(logs, tmp_path, ending, magic):
+    out = tmp_path / f"figure.{ending}"
+    succeeded(run("render", logs[0], "-o", out))
+    assert out.read_bytes().startswith(magic)
+
+
+def test_render_options_change_the_picture(logs, tmp_path):
+    sizes = {}
+    for name, options in {
+        "plain": [],
+        "small": ["--size", "2"],
+        "fine": ["--dpi", "300"],
+        "grey": ["--cmap", "gray"],
+    }.items():
+        succeeded(run("render", logs[0], "-o", tmp_path / f"{name}.png", *options))
+        sizes[name] = pixels(tmp_path / f"{name}.png").shape[0]
+    assert sizes["small"] < sizes["plain"] < sizes["fine"]
+    assert (tmp_path / "grey.png").read_bytes() != (tmp_path / "plain.png").read_bytes()
+    succeeded(run("render", logs[0], "-t", "svg", "--title", "Mine & <yours> $x$", "-o", tmp_path / "titled.svg"))
+
+
+def test_render_draws_a_difference_and_a_piped_matrix(logs, tmp_path):
+    difference = succeeded(run("diff", logs[0], logs[1], "-t", "npz"))
+    succeeded(run("render", "-", "-o", tmp_path / "d.png", stdin=difference))
+    bare = succeeded(run("fingerprint", logs[0]))
+    succeeded(run("render", "-", "-o", tmp_path / "m.png", stdin=bare))
+    refused(run("render", logs[0], "-", "-o", tmp_path / "x.png", stdin=difference), 2, "do not share a colour scale")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "fragment"),
+    [
+        (
+            ["{0}", "--transitions", "55"],
+            2,
+            "no transition leads to this step; they lead to 10, 20, 30, ... (last 110)",
+        ),
+        (["{0}", "{1}", "--transitions", "all"], 2, "--transitions goes with one label log"),
+        (["{0}", "--diffs", "ends"], 2, "--diffs needs at least two inputs"),
+        (["{0}", "--cmap", "nonsense"], 2, "nonsense"),
+        (["{0}", "--band", "0.1:0.2", "--with", "hamming"], 2, "exclude each other"),
+    ],
+)
+def test_render_refuses_what_cannot_be_drawn(logs, tmp_path, arguments, code, fragment):
+    out = tmp_path / "figure.png"
+    refused(run("render", *[argument.format(*logs) for argument in arguments], "-o", out), code, fragment)
+    assert not out.exists()
+
+
+# -- info
+
+
+def test_info_tells_a_person(logs):
+    text = succeeded(run("info", logs[0])).decode()
+    for fragment in (
+        "native HDF5, version 1",
+        "12, steps 0 to 110, every 10",
+        "4 classes (cat, dog, emu, fox)",
+        "60 samples",
+        "quiet: ",
+        "first 0, last 0.9, best 0.9 at step 110",
+        "seed=1, weight_decay=0.0",
+    ):
+        assert fragment in text, fragment
+
+
+def test_info_tells_a_script(logs):
+    facts = json.loads(succeeded(run("info", logs[0], "--json")))
+    assert (facts["n_snapshots"], facts["n_classes"], facts["hparams"]["weight_decay"]) == (12, 4, 0.0)
+    assert list(facts["splits"]) == ["train", "test"]
+    assert facts["splits"]["train"]["n_samples"] == 60
+
+
+# -- wiring: the arguments arrive, and nothing is said that was not asked for
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_for_strangers(name):
+    text = succeeded(run(name, "--help")).decode()
+    assert text.startswith(f"Usage: nntf {name}")
+    assert f"  nntf {name} " in text
+
+
+def test_fingerprint_passes_its_options_on(logs):
+    with (
+        mock.patch("nntf_cli.fingerprint.fingerprint") as compute,
+        mock.patch("nntf_cli.cli.outputs.deliver") as deliver,
+    ):
+        options = ["--split", "test", "--normalize", "samples", "-o", "D.npz"]
+        assert run("fingerprint", logs[0], *options) == (0, b"", "")
+    (log, split), keywords = compute.call_args
+    assert (log.name, split) == ("wd_0", "test")
+    assert keywords == {"metric": "flows", "normalize": "samples", "counted": None, "against": None}
+    assert list(deliver.call_args[0][0]) == ["D.npz"]
+    assert deliver.call_args[0][1] == [str(logs[0])]
+
+
+def test_rqa_passes_its_settings_on(logs):
+    options = ["--convention", "standard", "--bands", "0.1", "--l-min", "3", "--v-min", "4", "--edges", "closed"]
+    with mock.patch("nntf_cli.rqa.summarize", side_effect=ZeroDivisionError) as compute:
+        assert run("rqa", logs[0], *options, "--select", "max").code == 70
+    _, settings, select = compute.call_args[0]
+    assert (settings.convention, settings.width, settings.l_min, settings.v_min) == ("standard", "0.1", 3, 4)
+    assert (settings.edges, select) == ("closed", "max")
+
+
+def test_render_passes_its_style_on(logs):
+    with (
+        mock.patch("nntf_cli.figures.draw_fingerprint") as draw,
+        mock.patch("nntf_cli.figures.encode", return_value=b"x"),
+    ):
+        assert run("render", logs[0], "--size", "3", "--dpi", "72", "--cmap", "magma", "--title", "T") == (0, b"x", "")
+    style = draw.call_args[1]["style"]
+    assert (style.size, style.dpi, style.cmap, style.title) == (3.0, 72, "magma", "T")
