@@ -2,12 +2,13 @@
 
 VENV   ?= .venv
 PYTHON ?= python3
-NNTF   ?= $(VENV)/bin/nntf
+NNTF   := $(VENV)/bin/nntf
+
+# What the sweep below needs before it can start.
+SWEEP_NEEDS = $(INSTALLED)
 
 .DEFAULT_GOAL := help
-.DELETE_ON_ERROR:
 .SUFFIXES:
-.SECONDEXPANSION:
 
 .PHONY: help
 help:  ## Say what can be made
@@ -44,12 +45,12 @@ DEMO_LOGS := $(patsubst %,sample_logs/lenet_wd_%.h5,0 0.0005 0.005 0.02 0.05)
 .PHONY: demo
 demo: $(INSTALLED)  ## Install, then fingerprint, compare, measure and draw the sample logs
 	@mkdir -p $(DEMO)
-	$(NNTF) fingerprint $(lastword $(DEMO_LOGS)) -o $(DEMO)/fingerprint.npz
+	$(NNTF) fingerprint $(firstword $(DEMO_LOGS)) -o $(DEMO)/fingerprint.npz
 	$(NNTF) diff $(firstword $(DEMO_LOGS)) $(lastword $(DEMO_LOGS)) -o $(DEMO)/difference.npz
 	$(NNTF) rqa $(DEMO_LOGS) --bands 0.05 -o $(DEMO)/rqa.csv
-	$(NNTF) render $(lastword $(DEMO_LOGS)) -o $(DEMO)/fingerprint.png
+	$(NNTF) render $(firstword $(DEMO_LOGS)) -o $(DEMO)/fingerprint.png
 	$(NNTF) render $(DEMO_LOGS) --diffs ends -o $(DEMO)/sweep.png
-	$(NNTF) render sample_logs/scenario_b_k10.h5 -o $(DEMO)/loops.png
+	$(NNTF) render sample_logs/scenario_b_k50.h5 -o $(DEMO)/loops.png
 	@echo
 	@$(NNTF) rqa $(DEMO_LOGS) --bands 0.05 -t text
 	@echo
@@ -60,16 +61,20 @@ demo: $(INSTALLED)  ## Install, then fingerprint, compare, measure and draw the 
 	@echo "  fingerprint.png  the run as a picture"
 	@echo "  sweep.png        five weight decays side by side, and what separates the ends"
 	@echo "  loops.png        a training that goes in circles"
+	@echo "To type nntf yourself: source $(VENV)/bin/activate"
 
 
 # -- a sweep of your own --------------------------------------------------------------------------------
-# make sweep LOGS='runs/wd_0.h5 runs/wd_0.01.h5' OUT=results: copy these rules into a Makefile of your own.
+# make sweep LOGS='runs/wd_0.h5 runs/wd_0.01.h5' OUT=results
+# From here to the end of the section these rules stand on their own: copy them into a Makefile of yours.
 
+NNTF ?= nntf
 LOGS ?= $(DEMO_LOGS)
 OUT  ?= sweep
 
 RUNS         := $(basename $(notdir $(LOGS)))
 FINGERPRINTS := $(RUNS:%=$(OUT)/fingerprint/%.npz)
+# each run and the next: a_minus_b b_minus_c
 PAIRS        := $(join $(addsuffix _minus_,$(wordlist 2,$(words $(RUNS)),x $(RUNS))),$(wordlist 2,$(words $(RUNS)),$(RUNS)))
 DIFFERENCES  := $(PAIRS:%=$(OUT)/diff/%.npz)
 
@@ -77,12 +82,19 @@ ifneq ($(words $(RUNS)),$(words $(sort $(RUNS))))
 $(error two LOGS have the same name: $(LOGS))
 endif
 
+ifneq ($(findstring _minus_,$(RUNS)),)
+$(error the name of a log holds '_minus_', which stands between two of them here: $(LOGS))
+endif
+
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+
 .PHONY: sweep
 sweep: $(FINGERPRINTS) $(DIFFERENCES) $(OUT)/rqa.csv $(OUT)/panels.png  ## LOGS='...' OUT=...: fingerprints, differences, table, panels
 
 $(foreach log,$(LOGS),$(eval $(OUT)/fingerprint/$(basename $(notdir $(log))).npz: $(log)))
 
-$(OUT)/fingerprint/%.npz: | $(INSTALLED) $(OUT)/fingerprint/
+$(OUT)/fingerprint/%.npz: | $(SWEEP_NEEDS) $(OUT)/fingerprint/
 	$(NNTF) fingerprint $< -o $@
 
 $(OUT)/diff/%.npz: $$(addsuffix .npz,$$(addprefix $(OUT)/fingerprint/,$$(subst _minus_, ,$$*))) | $(OUT)/diff/
@@ -103,6 +115,8 @@ FORCE:
 
 $(OUT)/ $(OUT)/fingerprint/ $(OUT)/diff/:
 	@mkdir -p $@
+
+# end of the section
 
 
 # -- checks -------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def difference(a: Fingerprint, b: Fingerprint) -> Difference:
     ----------
     Ferreira et al. (2022), Eq. (2).
     """
-    where = f"{a.axes.rows.source} and {b.axes.rows.source}"
+    where = f"{a.origin} and {b.origin}" if a.origin != b.origin else a.origin
     if a.distances.shape != b.distances.shape:
         raise MismatchError(
             f"have {_size(a)} and {_size(b)} distances",
@@ -55,6 +55,7 @@ def difference(a: Fingerprint, b: Fingerprint) -> Difference:
         b=b.axes,
         metric=a.metric or b.metric,
         normalize=a.normalize or b.normalize,
+        origin=where,
     )
 
 

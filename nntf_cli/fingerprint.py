@@ -5,27 +5,29 @@ Ferreira et al., "Neural network training fingerprint", Journal of Visualization
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.errors import InputError, MismatchError, ParameterError
-from nntf_cli.kernels.distances import add_shared_moves
-from nntf_cli.kernels.transitions import count_differences, count_moves, count_stays, list_moves
+from nntf_cli.kernels import choice, engine
+from nntf_cli.kernels.threads import for_each
 from nntf_cli.model import Axes, Axis, Fingerprint, Flows, LabelLog, Split
+from nntf_cli.progress import task
 
 METRICS = ("flows", "hamming")
 NORMALIZATIONS = ("flows", "samples", "none")
 
-#: For each cell, the transitions in which it moved: (start, transition, count).
-_Lists = tuple[np.ndarray, np.ndarray, np.ndarray]
+#: Samples in a flow: signed, so that differences are what they look like; a log has fewer samples than fit.
+_COUNT = np.int32
 
-#: Widest label range for which flows are counted in a table (64 MiB of counters) instead of by sorting.
-_WIDEST_TABLE = 4096
+#: Labels from which on a panel is worth several threads.
+_WORTH_THREADS = 2**20
 
-#: Label bytes held at a time for comparing all snapshots with all.
+#: Label bytes held at a time for comparing all snapshots with all, and labels compared at a time.
 _COLUMN_BYTES = 256 * 2**20
+_SLICE = 2**22
 
 
 def fingerprint(
@@ -82,10 +84,11 @@ def fingerprint(
     rows = flows(log, split) if counted is None else counted
     row_axis = _flow_axis(log, log.split(split), rows)
     if against is None:
-        return Fingerprint(distances(rows, normalize), Axes(row_axis, row_axis), metric, normalize)
+        return Fingerprint(distances(rows, normalize), Axes(row_axis, row_axis), metric, normalize, log.source)
     columns = flows(against, against_split or split)
     column_axis = _flow_axis(against, against.split(against_split or split), columns)
-    return Fingerprint(distances(rows, normalize, columns), Axes(row_axis, column_axis), metric, normalize)
+    axes = Axes(row_axis, column_axis)
+    return Fingerprint(distances(rows, normalize, columns), axes, metric, normalize, log.source)
 
 
 def _normalization(metric: str, normalize: str | None) -> str:
@@ -128,93 +131,94 @@ def flows(log: LabelLog, split: str | None = None, *, diagonal: bool = False) ->
             "record more, or choose more with --every, --from and --to",
             where=log.source,
         )
-    counter = _FlowCounter(log.n_snapshots - 1, chosen.labels.missing, diagonal)
-    last = None
-    for panel in chosen.labels.panels():
-        for offset, current in enumerate(panel.labels):
-            snapshot = panel.row + offset
-            if snapshot > 0 and last is not None:
-                counter.count(snapshot - 1, last, current)
-            last = current
+    n_labels = chosen.labels.n_samples * log.n_snapshots
+    kernels = engine(choice.COST_PER_LABEL * n_labels)
+    counter = _FlowCounter(kernels, log.n_snapshots - 1, chosen.labels.missing, diagonal)
+    last, width = None, 0
+    with task(f"{log.source} ({chosen.name}): counting moves", n_labels) as done:
+        for panel in chosen.labels.panels():
+            first = last is None or panel.row == 0
+            rows = panel.labels if first else [last, *panel.labels]
+            width = max(panel.width, 0 if first else width)  # of the last row too
+            counter.count(panel.row + len(panel.labels) - len(rows), rows, width)
+            last = panel.labels[-1]
+            done(panel.labels.size)
     return counter.flows(log.step, chosen.labels.n_samples, log.n_classes)
 
 
-class _FlowCounter:
-    """Collects (cell, count) lists of every transition; a transition may come in several pieces."""
+#: What moved in one transition: from, to, count.
+_Piece = tuple[np.ndarray, np.ndarray, np.ndarray]
 
-    def __init__(self, n_transitions: int, missing: int, diagonal: bool) -> None:
-        self._missing = missing
-        self._pieces: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in range(n_transitions)]
+
+class _FlowCounter:
+    """Collects the flows of every transition, which may come in several pieces."""
+
+    def __init__(self, kernels: choice.Engine, n_transitions: int, missing: int, diagonal: bool) -> None:
+        self._kernels, self._missing = kernels, missing
+        self._pieces: list[list[_Piece]] = [[] for _ in range(n_transitions)]
+        self._n_bytes = 0
         self._stayed: list[np.ndarray] | None = (
             [np.zeros(0, dtype=np.int64) for _ in range(n_transitions)] if diagonal else None
         )
-        self._table = np.zeros(0, dtype=np.uint32)
-        self._cells = np.zeros(0, dtype=np.uint64)
 
-    def count(self, transition: int, previous: np.ndarray, current: np.ndarray) -> None:
-        """Add one piece of a transition: some samples before and after."""
-        width = self._width(previous, current)
-        if len(self._cells) < len(current):
-            self._cells = np.zeros(len(current), dtype=np.uint64)
-        if width <= _WIDEST_TABLE:
-            piece = self._by_table(previous, current, width)
-        else:
-            n_moves = list_moves(previous, current, self._missing, self._cells)
-            piece = np.unique(self._cells[:n_moves], return_counts=True)
+    def count(self, first: int, rows: Sequence[np.ndarray] | np.ndarray, width: int) -> None:
+        """Add what happens to some samples from snapshot ``first`` on; labels are below ``width`` or missing."""
+
+        def one(k: int) -> None:
+            self._count_one(first + k, rows[k], rows[k + 1], width)
+
+        for_each(one, range(len(rows) - 1), None if len(rows) * len(rows[0]) > _WORTH_THREADS else 1)
+        memory.require(2 * self._n_bytes, "what moved", "use fewer snapshots with --every, --from and --to")
+
+    def _count_one(self, transition: int, previous: np.ndarray, current: np.ndarray, width: int) -> None:
+        before, after, count = self._kernels.count_moves(previous, current, self._missing, width)
+        narrow = current.dtype
+        piece = before.astype(narrow), after.astype(narrow), count.astype(_COUNT)
         self._pieces[transition].append(piece)
+        self._n_bytes += sum(column.nbytes for column in piece)
         if self._stayed is not None:
-            stayed = np.zeros(max(width, len(self._stayed[transition])), dtype=np.int64)
-            stayed[: len(self._stayed[transition])] = self._stayed[transition]
-            count_stays(previous, current, self._missing, stayed)
-            self._stayed[transition] = stayed
-
-    def _width(self, previous: np.ndarray, current: np.ndarray) -> int:
-        """Return a bound above every label that can occur: 256 for bytes, else what is there."""
-        if current.dtype.itemsize == 1:
-            return 256
-        return 1 + max(int(previous.max()), int(current.max()))
-
-    def _by_table(self, previous: np.ndarray, current: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
-        if len(self._table) < width * width:
-            self._table = np.zeros(width * width, dtype=np.uint32)
-        n_touched = count_moves(previous, current, self._missing, width, self._table, self._cells)
-        touched = np.sort(self._cells[:n_touched])
-        counts = self._table[touched].astype(np.int64)
-        self._table[touched] = 0
-        return (touched // np.uint64(width) << np.uint64(32)) | touched % np.uint64(width), counts
+            stayed = self._kernels.count_stays(previous, current, self._missing, width)
+            known = self._stayed[transition]
+            longer, shorter = (stayed, known) if len(stayed) >= len(known) else (known, stayed)
+            longer[: len(shorter)] += shorter
+            self._stayed[transition] = longer
 
     def flows(self, step: np.ndarray, n_samples: int, n_classes: int) -> Flows:
         """Return everything counted."""
-        merged = [_merge(pieces) for pieces in self._pieces]
-        self._pieces = []
-        cells = np.concatenate([cells for cells, _ in merged])
-        start = np.concatenate([[0], np.cumsum([len(cells) for cells, _ in merged])])
-        stayed = None
-        if self._stayed is not None:
-            memory.require(8 * len(merged) * n_classes, "the classes that samples stayed in", "use --every")
-            stayed = np.zeros((len(merged), n_classes), dtype=np.int64)
-            for row, counts in zip(stayed, self._stayed, strict=True):
-                row[: len(counts)] = counts[:n_classes]
+        merged = [_merge(self._pieces.pop(0)) for _ in range(len(self._pieces))]
+        start = np.concatenate([[0], np.cumsum([len(count) for _, _, count in merged])])
+        columns = [np.concatenate([piece[k] for piece in merged]) for k in range(3)]
         return Flows(
             start=start.astype(np.int64),
-            from_class=(cells >> np.uint64(32)).astype(np.uint32),
-            to_class=cells.astype(np.uint32),
-            count=np.concatenate([counts for _, counts in merged]).astype(np.int64),
+            from_class=columns[0],
+            to_class=columns[1],
+            count=columns[2],
             from_step=step[:-1],
             to_step=step[1:],
             n_samples=n_samples,
             n_classes=n_classes,
-            stayed=stayed,
+            stayed=self._all_stayed(n_classes),
         )
 
+    def _all_stayed(self, n_classes: int) -> np.ndarray | None:
+        if self._stayed is None:
+            return None
+        memory.require(8 * len(self._stayed) * n_classes, "the classes that samples stayed in", "use --every")
+        stayed = np.zeros((len(self._stayed), n_classes), dtype=np.int64)
+        for row, counts in zip(stayed, self._stayed, strict=True):
+            row[: len(counts)] = counts[:n_classes]
+        return stayed
 
-def _merge(pieces: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+
+def _merge(pieces: list[_Piece]) -> _Piece:
+    """Add up the pieces of one transition: the same flow may stand in several."""
     if len(pieces) == 1:
         return pieces[0]
-    cells, place = np.unique(np.concatenate([cells for cells, _ in pieces]), return_inverse=True)
-    counts = np.zeros(len(cells), dtype=np.int64)
-    np.add.at(counts, place, np.concatenate([counts for _, counts in pieces]))
-    return cells, counts
+    before, after, count = (np.concatenate([piece[k] for piece in pieces]) for k in range(3))
+    cells, place = np.unique(before.astype(np.uint64) << np.uint64(32) | after, return_inverse=True)
+    total = np.zeros(len(cells), dtype=_COUNT)
+    np.add.at(total, place, count)
+    return (cells >> np.uint64(32)).astype(before.dtype), (cells & np.uint64(2**32 - 1)).astype(after.dtype), total
 
 
 def distances(a: Flows, normalize: str = "flows", b: Flows | None = None) -> np.ndarray:
@@ -244,39 +248,16 @@ def distances(a: Flows, normalize: str = "flows", b: Flows | None = None) -> np.
     other = a if b is None else b
     shape = (a.n_transitions, other.n_transitions)
     memory.require(8.0 * shape[0] * shape[1], f"the {shape[0]} x {shape[1]} matrix", "thin it with --every")
-    shared = np.zeros(shape, dtype=np.int64)
-    lists_a, lists_b = _inverted(a, other)
-    add_shared_moves(*lists_a, *lists_b, b is None, shared)
+    shared = engine(_sharing_cost(a, other)).shared_moves(a, b)
     if b is None:
         _mirror(shared)
     return _divide(shared, a.moved, other.moved, normalize, a.n_samples)
 
 
-def _inverted(a: Flows, b: Flows) -> tuple[_Lists, _Lists]:
-    """Return the inverted lists of a and of b, over the cells that moved in both."""
-    cells_a = _cells(a)
-    if a is b:
-        lists = _lists(a, cells_a, np.unique(cells_a))
-        return lists, lists
-    cells_b = _cells(b)
-    common = np.intersect1d(cells_a, cells_b)
-    return _lists(a, cells_a, common), _lists(b, cells_b, common)
-
-
-def _cells(flows: Flows) -> np.ndarray:
-    return flows.from_class.astype(np.uint64) << np.uint64(32) | flows.to_class
-
-
-def _lists(flows: Flows, cells: np.ndarray, wanted: np.ndarray) -> _Lists:
-    order = np.argsort(cells, kind="stable")
-    in_order = cells[order]
-    first = np.searchsorted(in_order, wanted, side="left")
-    last = np.searchsorted(in_order, wanted, side="right")
-    transition = np.repeat(np.arange(flows.n_transitions), np.diff(flows.start))
-    if len(wanted) and int((last - first).sum()) < len(order):
-        order = order[np.isin(in_order, wanted)]
-    start = np.concatenate([[0], np.cumsum(last - first)])
-    return start, transition[order], flows.count[order]
+def _sharing_cost(a: Flows, b: Flows) -> float:
+    """Return the seconds that numpy needs to compare every flow of a with all transitions of b."""
+    n_cells = min(len(a.count), a.n_classes**2)
+    return choice.COST_PER_SHARED * b.n_transitions * (len(a.count) + n_cells)
 
 
 def _mirror(matrix: np.ndarray) -> None:
@@ -318,7 +299,7 @@ def _hamming_fingerprint(
     if against is not None and b is not None:
         columns = _snapshot_axis(against, b)
     divisor = a.labels.n_samples if normalize == "samples" else 1
-    return Fingerprint(counts / divisor, Axes(rows, columns), "hamming", normalize)
+    return Fingerprint(counts / divisor, Axes(rows, columns), "hamming", normalize, log.source)
 
 
 def hamming(a: Split, b: Split | None = None) -> np.ndarray:
@@ -345,27 +326,36 @@ def hamming(a: Split, b: Split | None = None) -> np.ndarray:
     shape = (a.labels.n_snapshots, other.labels.n_snapshots)
     memory.require(16.0 * shape[0] * shape[1], f"the {shape[0]} x {shape[1]} matrix", "thin it with --every")
     counts = np.zeros(shape, dtype=np.int64)
+    n_pairs = shape[0] * shape[1] * a.labels.n_samples
+    kernels = engine(choice.COST_PER_DIFFERENCE * n_pairs)
+    with task("comparing snapshots", a.labels.n_samples) as done:
+        for rows, columns in _aligned(a, other):
+            for part in _slices(rows.shape[1], _SLICE // max(shape)):
+                left = np.ascontiguousarray(rows[:, part])
+                right = left if b is None else np.ascontiguousarray(columns[:, part])
+                kernels.count_differences(left, right, a.labels.missing, other.labels.missing, b is None, counts)
+                done(left.shape[1])
     if b is None:
-        for panel in a.labels.column_panels(_COLUMN_BYTES):
-            count_differences(panel.labels, panel.labels, a.labels.missing, a.labels.missing, True, counts)
         _mirror(counts)
-        return counts
-    for rows, columns in _aligned(a, b):
-        count_differences(rows, columns, a.labels.missing, b.labels.missing, False, counts)
     return counts
 
 
+def _slices(n: int, width: int) -> Iterator[slice]:
+    width = max(1, width)
+    return (slice(first, first + width) for first in range(0, n, width))
+
+
 def _aligned(a: Split, b: Split) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield panels of the same samples of both; how wide each is, its file decides."""
+    """Yield all snapshots of the same samples of both; how many at a time, the files decide."""
+    if a is b:
+        yield from ((panel.labels, panel.labels) for panel in a.labels.column_panels(_COLUMN_BYTES))
+        return
     left, right = (s.labels.column_panels(_COLUMN_BYTES) for s in (a, b))
     x, y = next(left), next(right)
     column = 0
     while column < a.labels.n_samples:
         end = min(x.column + x.labels.shape[1], y.column + y.labels.shape[1])
-        yield (
-            np.ascontiguousarray(x.labels[:, column - x.column : end - x.column]),
-            np.ascontiguousarray(y.labels[:, column - y.column : end - y.column]),
-        )
+        yield x.labels[:, column - x.column : end - x.column], y.labels[:, column - y.column : end - y.column]
         column = end
         if column == x.column + x.labels.shape[1]:
             x = next(left, x)

@@ -26,6 +26,7 @@ class Panel(NamedTuple):
     row: int  #: snapshot of the first row; 0 starts a new range of samples
     column: int  #: sample of the first column
     labels: np.ndarray  #: (rows, columns), uint8, uint16 or uint32, C-contiguous
+    width: int  #: 1 + the largest label that is not missing
 
 
 class LabelSource(Protocol):
@@ -102,13 +103,19 @@ class LabelLog:
         return self.declared_classes or max(seen)
 
     def split(self, name: str | None = None) -> Split:
-        """Return the split that the address named, else ``name``, else the only one, else ``train``.
+        """Return the split called ``name``; without a name the one in the address, else the only one, else ``train``.
 
         Raises
         ------
         InputError
             There is no such split, or there are several, none named ``train`` and none asked for.
+        ParameterError
+            The address names another one.
         """
+        if self.chosen_split and name not in (None, self.chosen_split):
+            raise ParameterError(
+                f"names split '{self.chosen_split}', but --split asks for '{name}'", "say it once", where=self.source
+            )
         name = self.chosen_split or name
         if name is None:
             name = next(iter(self.splits)) if len(self.splits) == 1 else "train"
@@ -141,7 +148,7 @@ class LabelLog:
         rows = np.flatnonzero((self.step >= low) & (self.step <= high))[::every]
         if len(rows) == 0:
             raise ParameterError(
-                f"no snapshot lies in steps {low} to {high}",
+                "no snapshot lies between --from and --to",
                 f"steps run from {self.step[0]} to {self.step[-1]}",
                 where=self.source,
             )
@@ -165,7 +172,8 @@ class _ChosenSnapshots:
         for panel in panels:
             first, last = np.searchsorted(self._rows, [panel.row, panel.row + len(panel.labels)])
             if first < last:
-                yield Panel(int(first), panel.column, panel.labels[self._rows[first:last] - panel.row])
+                chosen = panel.labels[self._rows[first:last] - panel.row]
+                yield panel._replace(row=int(first), labels=chosen)
 
     def panels(self) -> Iterator[Panel]:
         return self._chosen(self._base.panels())
@@ -189,9 +197,9 @@ class Flows:
     """
 
     start: np.ndarray  #: (P + 1,) int64
-    from_class: np.ndarray  #: (nnz,) uint32
-    to_class: np.ndarray  #: (nnz,) uint32
-    count: np.ndarray  #: (nnz,) int64, samples, all positive
+    from_class: np.ndarray  #: (nnz,) unsigned, as narrow as the labels
+    to_class: np.ndarray  #: (nnz,) likewise
+    count: np.ndarray  #: (nnz,) int32, samples, all positive
     from_step: np.ndarray  #: (P,) int64
     to_step: np.ndarray  #: (P,) int64
     n_samples: int
@@ -252,6 +260,11 @@ class Axes:
     columns: Axis
 
     @property
+    def title(self) -> str:
+        """The run's name; ``a x b`` where two are crossed."""
+        return f"{self.rows.run} x {self.columns.run}" if self.is_cross else self.rows.run
+
+    @property
     def is_cross(self) -> bool:
         """True where rows and columns belong to different runs."""
         return self.rows is not self.columns
@@ -265,11 +278,22 @@ class Fingerprint:
     axes: Axes
     metric: str | None = None  #: "flows" or "hamming"; None for a bare matrix
     normalize: str | None = None  #: "flows", "samples" or "none"; None for a bare matrix
+    origin: str = ""  #: the file it was read from, or the log it was computed from: what messages name
 
     @property
     def values(self) -> np.ndarray:
         """The matrix, (P, Q) float64."""
         return self.distances
+
+    @property
+    def title(self) -> str:
+        """The run's name; ``a x b`` where two are crossed."""
+        return self.axes.title
+
+    @property
+    def split(self) -> str | None:
+        """The split of the rows."""
+        return self.axes.rows.split
 
 
 @dataclass(frozen=True)
@@ -281,6 +305,7 @@ class Difference:
     b: Axes
     metric: str | None = None
     normalize: str | None = None
+    origin: str = ""  #: the file it was read from, or the two it was computed from
 
     @property
     def values(self) -> np.ndarray:
@@ -291,6 +316,18 @@ class Difference:
     def axes(self) -> Axes:
         """Rows and columns of A, whose steps are those of B too."""
         return self.a
+
+    @property
+    def title(self) -> str:
+        """``a - b``; empty where neither name is known."""
+        names = [axes.title for axes in (self.a, self.b)]
+        return " - ".join(names) if any(names) else ""
+
+    @property
+    def split(self) -> str | None:
+        """The split of both, or ``train - test``."""
+        a, b = self.a.rows.split, self.b.rows.split
+        return a if a == b else f"{a} - {b}"
 
 
 @dataclass(frozen=True)
@@ -303,7 +340,9 @@ class Band:
 
     def __str__(self) -> str:
         """Return ``lo-hi`` as the published tables print it, with more decimals only where two would hide some."""
-        return "-".join(f"{x:.2f}" if abs(x - round(x, 2)) < 1e-9 else f"{x:g}" for x in (self.lo, self.hi))
+        return (" to " if self.lo < 0 else "-").join(
+            f"{x:.2f}" if abs(x - round(x, 2)) < 1e-9 else f"{x:g}" for x in (self.lo, self.hi)
+        )
 
     def holds(self, values: np.ndarray) -> np.ndarray:
         """Return which values lie in the band: the binarised matrix B, bool, same shape."""

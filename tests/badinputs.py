@@ -335,7 +335,7 @@ def too_large_to_read_whole(folder):
     return path
 
 
-@bad("labels", "is a symbolic or external link", "store the dataset itself")
+@bad("labels", "is a link that leaves the file", "store the dataset itself")
 def external_link(folder):
     hdf5(folder, name="other.h5")
     path = hdf5(folder, labels=None)
@@ -344,7 +344,7 @@ def external_link(folder):
     return path
 
 
-@bad("labels", "is a symbolic or external link")
+@bad("labels", "is a link that leaves the file")
 def external_link_to_itself(folder):
     path = hdf5(folder, labels=None)
     with h5py.File(path, "r+") as file:
@@ -352,15 +352,25 @@ def external_link_to_itself(folder):
     return path
 
 
-@bad("labels", "is a symbolic or external link")
-def soft_link(folder):
-    path = hdf5(folder, labels=None, where_it_is=LABELS)
+@bad("labels", "is a link that leaves the file, or goes in circles")
+def soft_link_in_circles(folder):
+    path = hdf5(folder, labels=None)
     with h5py.File(path, "r+") as file:
-        file["labels"] = h5py.SoftLink("/where_it_is")
+        file["labels"] = h5py.SoftLink("/labels")
     return path
 
 
-@bad("iterations", "is a symbolic or external link")
+@bad("labels", "is a link that leaves the file")
+def soft_link_to_an_external_link(folder):
+    hdf5(folder, name="other.h5")
+    path = hdf5(folder, labels=None)
+    with h5py.File(path, "r+") as file:
+        file["away"] = h5py.ExternalLink("other.h5", "/")
+        file["labels"] = h5py.SoftLink("/away/labels")
+    return path
+
+
+@bad("iterations", "is a link that leads nowhere")
 def soft_link_beside_the_labels(folder):
     path = hdf5(folder, iterations=None)
     with h5py.File(path, "r+") as file:
@@ -425,18 +435,13 @@ def npz_member_twice(folder):
 
 @bad("labels", "encrypted")
 def npz_encrypted(folder):
-    path = npz(folder, labels=None)
+    """The flag alone, in the entry of the directory, which begins 46 bytes before the name."""
 
     def mark(content):
-        with_labels = content.index(b"PK\x01\x02", content.rindex(b"labels.npy") - 46)
-        content[with_labels + 8] |= 1
+        content[content.rindex(b"labels.npy") - 46 + 8] |= 1
         return content
 
-    members = npz_members(npz(folder))
-    rewrite_npz(path, [(name, content) for name, content in members.items() if name != "labels.npy"])
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("labels.npy", members["labels.npy"])
-    return patched(path, mark)
+    return patched(npz(folder), mark)
 
 
 @bad("encrypted or packed in a way numpy does not use")

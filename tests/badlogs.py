@@ -474,7 +474,11 @@ def native_without_classes(folder):
     return native(folder, lambda file: file.attrs.__delitem__("n-classes"))
 
 
-@bad("is of format 'nntf-fingerprint', not a label log", "the label log it was made from", commands=("info {}", "fingerprint {}"))
+@bad(
+    "is of format 'nntf-fingerprint', not a label log",
+    "the label log it was made from",
+    commands=("info {}", "fingerprint {}"),
+)
 def fingerprint_given_as_log(folder):
     path = folder / "D.h5"
     with h5py.File(path, "w") as file:

@@ -160,7 +160,7 @@ def csv_not_utf8(folder):
 # ---- not what the command needs ------------------------------------------------------------------------------
 
 
-@bad("the matrix is empty", "at least two snapshots", commands=RQA)
+@bad("the matrix is empty", "at least two snapshots", commands=(*ALL, "diff {} {} --summary"))
 def npy_empty_matrix(folder):
     return npy(folder, np.zeros((0, 0)))
 
@@ -181,12 +181,12 @@ def csv_with_a_gap(folder):
     return csv(folder, "step,1,2\n1,0,\n2,1,0\n")
 
 
-@bad("values run from -0.25 to 1", "outside [0, 1]", "--range -0.25:1", commands=RQA)
+@bad("values run from -0.25 to 1", "outside [0, 1]", "--range -1:1", commands=RQA)
 def npy_outside_the_range(folder):
     return npy(folder, np.array([[0, -0.25], [1, 0]]))
 
 
-@bad("values run from 0 to inf", commands=RQA)
+@bad("the matrix holds nan or infinity", commands=RQA)
 def npy_infinite(folder):
     return npy(folder, np.array([[0, np.inf], [1, 0]]))
 

@@ -110,5 +110,28 @@ def cell_colors(figure, axes, shape):
     return cells
 
 
+def assert_clean(figure):
+    """Check that nothing on a page is cut, and that no text is on another, on cells or on a colour bar."""
+    encode(figure, "png")
+    renderer, page = figure.canvas.get_renderer(), figure.bbox
+    written = [text for text in figure.texts if text.get_text().strip()]
+    for axes in figure.axes:
+        written += [t for t in [*axes.get_xticklabels(), *axes.get_yticklabels()] if t.get_text()]
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in written]
+    areas = [(axes.get_label(), axes.get_window_extent(renderer)) for axes in figure.axes]
+    for k, (text, box) in enumerate(boxes):
+        assert page.x0 <= box.x0 < box.x1 <= page.x1, f"{text!r} is cut"
+        assert page.y0 <= box.y0 < box.y1 <= page.y1, f"{text!r} is cut"
+        for other, its in [*boxes[k + 1 :], *areas]:
+            apart = box.x1 <= its.x0 or its.x1 <= box.x0 or box.y1 <= its.y0 or its.y1 <= box.y0
+            assert apart, f"{text!r} is on {other!r}"
+
+
+def find_text(figure, start):
+    """Return the one text of a figure that begins with ``start``."""
+    (found,) = (text for text in figure.texts if text.get_text().startswith(start))
+    return found
+
+
 def rgb(color):
     return np.round(np.array(to_rgb(color)) * 255).astype(int)

@@ -194,6 +194,15 @@ def hdf5_with_links_of_other_names(folder):
     return path
 
 
+@good
+def hdf5_with_names_not_utf8(folder):
+    path = hdf5(folder)
+    with h5py.File(path, "r+") as file:
+        file[b"\xff\xfe"] = 1
+        file.attrs[b"\xff"] = 1
+    return path
+
+
 def _stored(name, **options):
     @good
     def make(folder):
@@ -310,3 +319,13 @@ def targets_as_floats(folder):
 @good
 def name_with_a_colon(folder):
     return hdf5(folder, name="a::b: c; d.h5")
+
+
+@good
+def soft_links_inside_the_file(folder):
+    path = hdf5(folder, labels=None)
+    with h5py.File(path, "r+") as file:
+        file["hparams/rows"] = LABELS
+        file["hparams/again"] = h5py.SoftLink("rows")
+        file["labels"] = h5py.SoftLink("/hparams/again")
+    return path

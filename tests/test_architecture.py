@@ -16,11 +16,12 @@ PACKAGE = Path(nntf_cli.__file__).parent
 ROOT = PACKAGE.parent
 
 #: What each room may import of ours, besides itself and what every room may.
-EVERY_ROOM = {"errors", "model", "memory"}
+EVERY_ROOM = {"errors", "model", "memory", "progress"}
 ROOMS = {
     "errors": set(),
     "model": set(),
     "memory": set(),
+    "progress": set(),
     "kernels": set(),
     "files": set(),
     "labellog": {"files"},
@@ -101,7 +102,7 @@ def test_a_letter_means_one_thing_in_every_command():
             for letter in (option for option in parameter.opts if len(option) == 2):
                 long = next(option for option in parameter.opts if option.startswith("--"))
                 assert meanings.setdefault(letter, long) == long
-    assert meanings == {"-o": "--output", "-t": "--format", "-q": "--quiet", "-b": "--bands"}
+    assert meanings == {"-o": "--output", "-t": "--format", "-f": "--force", "-q": "--quiet", "-b": "--bands"}
 
 
 @pytest.mark.parametrize("module", ["fingerprint", "labellog", "rqa", "diff", "figures", "artifacts.tables"])

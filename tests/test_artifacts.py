@@ -14,6 +14,7 @@ from nntf_cli.artifacts.matrices import FORMATS, read_matrix, write_matrix
 from nntf_cli.artifacts.tables import Table, format_table, printable
 from nntf_cli.artifacts.transitions import COLUMNS, write_transitions
 from nntf_cli.errors import InputError
+from nntf_cli.files import atomic
 from nntf_cli.files.atomic import publish
 from nntf_cli.model import Axes, Axis, Band, Difference, Fingerprint, Flows
 
@@ -182,6 +183,7 @@ TABLE = Table(
     columns=("run", "decay", "b_lam", "lam", "n_lam", "note"),
     title="RQA, paper convention",
     bold={(0, "lam")},
+    measured={"lam"},
 )
 
 
@@ -248,6 +250,8 @@ def test_nothing_is_replaced_unless_all_is_written(tmp_path):
 
 
 def test_a_temporary_of_a_dead_process_is_swept(tmp_path):
-    (tmp_path / ".out.999999999.tmp").write_bytes(b"left over")
+    (tmp_path / f".out.{atomic._MACHINE}.999999999.tmp").write_bytes(b"left over")
+    other = tmp_path / ".out.another-machine.999999999.tmp"
+    other.write_bytes(b"in use")
     publish({str(tmp_path / "out"): lambda stream: stream.write(b"new")})
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert {path.name for path in tmp_path.iterdir()} == {"out", other.name}

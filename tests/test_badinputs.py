@@ -94,14 +94,17 @@ def test_every_layout_gives_the_same_matrix(make, folders, expected):
 def test_what_is_done_is_said_on_stderr(folders):
     """Scores are read by argmax, and of two names for one thing one is taken: neither silently."""
     scores = np.eye(C)[LABELS]
-    done = run("info", hdf5(folders[0], labels=scores))
+    done = run("fingerprint", hdf5(folders[0], labels=scores))
     assert done.err.count("\n") == 1
     assert "nntf: note: " in done.err
     assert "split 'train' holds scores: the class with the largest is taken as label" in done.err
-    done = run("info", npz(folders[0], steps=np.arange(T) * 7))
-    assert "'iterations' is used, 'steps' is not" in done.err
+    two = npz(folders[0], steps=np.arange(T) * 7)
+    assert "'iterations' is used, 'steps' is not" in run("fingerprint", two).err
+    assert run("fingerprint", "-q", two).err == ""
+    done = run("info", two)
+    assert done.err == ""
+    assert "'iterations' is used, 'steps' is not" in done.out.decode()
     assert "steps 0 to 50, every 10" in done.out.decode()
-    assert run("info", "-q", folders[0] / "run.npz").err == ""
 
 
 def test_bool_labels(folders):
@@ -174,3 +177,32 @@ def test_odd_file_names_stay_on_one_line(name, folders, monkeypatch):
         assert all(c.isprintable() or c == "\n" for c in shown + done.err)
     for options in (["fingerprint", "-t", "h5"], ["fingerprint", "-t", "npz"], ["rqa", "-t", "json"], ["render"]):
         assert succeeded(run(*options, os.fsdecode(name)))
+
+
+@pytest.mark.parametrize("name", ["run.h5", "run.npz", "D.h5", "D.npz"])
+def test_damage_to_our_own_files_is_found(name, folders):
+    """Everything in them carries a checksum: a file with wrong bytes is refused, or they did not matter."""
+    path = folders[0] / name
+    if name.startswith("run"):
+        write_log(path, {"train": LABELS}, n_classes=C, scalars={"loss": np.ones(T)}, true={"train": LABELS[0]})
+        command = ("fingerprint", path)
+    else:
+        badmatrices.fingerprint(folders[0], name)
+        command = ("diff", path, folders[0] / "zero.npy")
+        np.save(folders[0] / "zero.npy", np.zeros((badmatrices.P, badmatrices.P)))
+    content, right = path.read_bytes(), succeeded(run(*command, "-t", "npy"))
+    rng = np.random.default_rng(11)
+    refusals = 0
+    for _ in range(150):
+        mutant = bytearray(content)
+        for place in rng.integers(0, len(content), rng.integers(1, 4)):
+            mutant[place] ^= rng.integers(1, 256)
+        path.write_bytes(mutant)
+        done = run(*command, "-t", "npy")
+        refusals += done.code != 0
+        if done.code:
+            refused(done, done.code)
+            assert done.code in (3, 5)
+        else:
+            assert done.out == right
+    assert refusals > 100

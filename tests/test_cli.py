@@ -6,6 +6,7 @@ import io
 import json
 from unittest import mock
 
+import h5py
 import matplotlib.image
 import numpy as np
 import pandas as pd
@@ -135,8 +136,12 @@ def test_diff_of_two_splits(logs):
 
 def test_diff_exit_code_and_tolerance(logs):
     largest = np.abs(expected_distances(0) - expected_distances(1)).max()
-    assert run("diff", logs[0], logs[0], "--exit-code") == (0, b"", "")
-    assert run("diff", logs[0], logs[1], "--exit-code") == (1, b"", "")
+    done = run("diff", logs[0], logs[0], "--exit-code")
+    assert (done.code, done.err) == (0, "")
+    assert not matrix_of(done.out).any()
+    done = run("diff", logs[0], logs[1], "--exit-code")
+    assert (done.code, done.err) == (1, "")
+    np.testing.assert_array_equal(matrix_of(done.out), expected_distances(0) - expected_distances(1))
     assert run("diff", logs[0], logs[1], "--exit-code", "--tolerance", str(largest)).code == 0
     assert run("diff", logs[0], logs[1], "--exit-code", "--tolerance", str(largest * 0.999)).code == 1
 
@@ -248,6 +253,48 @@ def test_rqa_of_a_difference_needs_a_range(logs, tmp_path):
     assert one["n_points"].tolist() == [int((np.abs(expected_distances(0) - expected_distances(1)) <= 0.5).sum())]
 
 
+def test_options_that_choose_labels_are_refused_for_a_matrix(logs, tmp_path):
+    out = tmp_path / "D.npz"
+    succeeded(run("fingerprint", logs[0], "-o", out))
+    for options in (["--split", "test"], ["--every", "2"], ["--metric", "hamming"], ["--normalize", "none"]):
+        for command in (["rqa", out], ["diff", out, out], ["render", out]):
+            refused(run(*command, *options), 2, "is a matrix", "give the label log")
+    refused(run("rqa", f"{logs[0]}::test", "--split", "train"), 2, "names split 'test', but --split asks for 'train'")
+    refused(run("rqa", logs[0], "--edges", "closed"), 2, "--edges goes with --convention standard")
+
+
+def test_json_names_the_convention_and_titles_the_range(logs):
+    rows = json.loads(succeeded(run("rqa", logs[0], "-t", "json", "--convention", "standard")))
+    assert rows[0]["convention"] == "standard"
+    text = succeeded(run("rqa", logs[0], "-t", "text", "--range", "0:0.5")).decode()
+    assert "bands of 0.05 of 0:0.5" in text.splitlines()[0]
+
+
+def test_entries_outside_the_range_are_told(logs):
+    done = run("rqa", logs[0], "--range", "0:0.5")
+    n_outside = int((expected_distances(0) > 0.5).sum())
+    assert f"{n_outside} of 121 entries lie outside --range" in done.err
+
+
+def test_matrices_of_the_same_source_have_names_of_their_own(logs, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        succeeded(run("fingerprint", logs[0], "-o", tmp_path / folder / "D.npz"))
+    table = table_of(succeeded(run("rqa", tmp_path / "a/D.npz", tmp_path / "b/D.npz")))
+    assert table["run"].tolist() == ["a/D", "b/D"]
+
+
+def test_a_label_log_is_replaced_by_force_only(logs, tmp_path):
+    other = tmp_path / "other.h5"
+    other.write_bytes(logs[1].read_bytes())
+    for command in (["fingerprint", logs[0]], ["diff", logs[0], logs[2]], ["rqa", logs[0], "-t", "csv"]):
+        refused(run(*command, "-o", other), 2, "other.h5: is a label log", "--force")
+    assert other.read_bytes() == logs[1].read_bytes()
+    succeeded(run("fingerprint", logs[0], "-o", other, "--force"))
+    succeeded(run("fingerprint", logs[0], "-o", other))
+    refused(run("fingerprint", logs[0], "-o", logs[0], "--force"), 2, "is an input")
+
+
 # -- render
 
 
@@ -352,6 +399,26 @@ def test_info_tells_a_script(logs):
     assert (facts["n_snapshots"], facts["n_classes"], facts["hparams"]["weight_decay"]) == (12, 4, 0.0)
     assert list(facts["splits"]) == ["train", "test"]
     assert facts["splits"]["train"]["n_samples"] == 60
+
+
+def test_info_goes_on_after_a_bad_run(tmp_path):
+    path = tmp_path / "sweep.h5"
+    with h5py.File(path, "w") as file:
+        file["good/labels"] = np.zeros((3, 4), dtype=np.uint8)
+        file["bad/labels"] = np.zeros(3, dtype=np.uint8)
+    done = run("info", path)
+    assert done.code == 3
+    assert f"{path}::good" in done.out.decode()
+    assert f"nntf: error: {path}::bad: labels" in done.err
+
+
+def test_info_names_what_it_does_not_know(tmp_path):
+    np.savez(tmp_path / "run.npz", labels=np.zeros((3, 4), dtype=np.uint8), epoch=np.arange(3), lr=float("nan"))
+    done = run("info", tmp_path / "run.npz")
+    assert "'epoch' is not a name that nntf knows" in succeeded(done).decode()
+    assert done.err == ""
+    facts = json.loads(succeeded(run("info", tmp_path / "run.npz", "--json")))
+    assert facts["hparams"] == {"lr": None}
 
 
 # -- wiring: the arguments arrive, and nothing is said that was not asked for

@@ -6,14 +6,26 @@ import matplotlib
 import numpy as np
 import pytest
 
-from drawing import SMALL, axes_called, cell_colors, make_axis, make_fingerprint, rgb, texts
+from drawing import (
+    SMALL,
+    assert_clean,
+    axes_called,
+    cell_colors,
+    find_text,
+    make_axis,
+    make_difference,
+    make_fingerprint,
+    rgb,
+    texts,
+)
 from nntf_cli.errors import InputError, LimitError
 from nntf_cli.figures import (
     Style,
+    draw_difference,
     draw_fingerprint,
     encode,
 )
-from nntf_cli.figures.cells import Grid, Quiet, block_means, fit_grid, quiet_share
+from nntf_cli.figures.cells import Grid, Quiet, Side, block_means, fit_grid, quiet_share
 from nntf_cli.figures.style import QUIET_BOTH, QUIET_ONE
 from nntf_cli.model import Axes, Axis, Fingerprint
 
@@ -23,7 +35,7 @@ from nntf_cli.model import Axes, Axis, Fingerprint
 @pytest.mark.parametrize("n", [1, 2, 7, 49, 199, 261, 282, 283, 400, 5000])
 def test_a_panel_has_whole_pixels_and_about_the_size_asked_for(n):
     grid = fit_grid((n, n), 200)
-    assert 1 in (grid.pixels, grid.block)
+    assert 1 in (grid.rows.pixels, grid.rows.block)
     assert 200 / 1.5 < grid.width < 200 * 1.5
     assert grid.height == grid.width
 
@@ -33,7 +45,7 @@ def test_block_means_equal_a_naive_loop(block):
     rng = np.random.default_rng(block)
     values = rng.random((11, 8))
     quiet = Quiet(rng.random(11) < 0.5, rng.random(8) < 0.4)
-    grid = Grid(11, 8, 1, block)
+    grid = Grid(Side(11, 1, block), Side(8, 1, block))
     means = block_means(values, grid, quiet)
     off, both = quiet_share(grid, quiet)
     for i in range(means.shape[0]):
@@ -60,7 +72,7 @@ def test_block_means_read_the_matrix_in_strips():
             return np.full((4, 12), 0.5)
 
     nothing = np.zeros(12, dtype=bool)
-    means = block_means(Strips(), Grid(12, 12, 1, 4), Quiet(nothing, nothing))
+    means = block_means(Strips(), Grid(Side(12, 1, 4), Side(12, 1, 4)), Quiet(nothing, nothing))
     np.testing.assert_array_equal(means, np.full((3, 3), 0.5))
 
 
@@ -243,3 +255,60 @@ def test_a_matrix_without_cells_is_refused():
 def test_a_figure_too_large_is_refused():
     with pytest.raises(LimitError, match="pixels"):
         draw_fingerprint(make_fingerprint(3), style=Style(size=50, dpi=2400))
+
+
+# What is said about a matrix
+
+
+def test_hamming_beside_has_a_heading_and_the_title_is_for_both():
+    hamming = make_fingerprint(8, metric="hamming", normalize="none", scalars={})
+    figure = draw_fingerprint(make_fingerprint(7), beside=hamming)
+    assert_clean(figure)
+    title = find_text(figure, "run_a (train)")
+    left, right = find_text(figure, "distance between transitions"), find_text(figure, "Hamming distance between")
+    assert left.get_position()[1] == pytest.approx(right.get_position()[1], abs=0.02)
+    assert title.get_position()[1] > max(left.get_position()[1], right.get_position()[1])
+    assert title.get_fontsize() > left.get_fontsize() == right.get_fontsize()
+    other = replace(hamming, axes=Axes(make_axis(8, run="run_b"), make_axis(8, run="run_b")))
+    assert "Hamming distance between snapshots, run_b" in texts(draw_fingerprint(make_fingerprint(7), beside=other))
+
+
+def test_what_is_underneath_a_cross_fingerprint_is_of_the_columns():
+    cross = Fingerprint(np.ones((5, 8)), Axes(make_axis(5), make_axis(8, run="run_b")), "flows", "flows")
+    figure = draw_fingerprint(cross)
+    assert_clean(figure)
+    assert "samples | moved, | run_b (train)" in texts(figure)
+    assert "accuracy, | run_b (train) | training | test" in texts(figure)
+    unnamed = replace(cross, axes=Axes(make_axis(5), make_axis(8, run="", split=None)))
+    assert "moved, | columns" in texts(draw_fingerprint(unnamed))
+    assert "samples | moved | accuracy | training" in texts(draw_fingerprint(make_fingerprint(8)))
+
+
+def test_both_numbers_of_samples_are_named():
+    a, b = make_fingerprint(4, n_samples=1200), make_fingerprint(4, split="test", n_samples=597)
+    assert "4 transitions, 1,200 and 597 samples, 4 classes" in texts(draw_difference(make_difference(a, b)))
+    assert "4 transitions, 1,200 samples, 4 classes" in texts(draw_difference(make_difference(a, a)))
+    unknown = make_fingerprint(4, n_samples=None)
+    assert "samples" not in texts(draw_difference(make_difference(a, unknown)))
+
+
+@pytest.mark.parametrize("shape", [(30, 1200), (1200, 30), (1, 7), (2, 50), (9, 40)])
+@pytest.mark.parametrize("size", [1, 4.5])
+def test_strips_are_neither_flat_nor_narrow(shape, size):
+    values = np.random.default_rng(0).random(shape)
+    figure = draw_fingerprint(Fingerprint(values, Axes(Axis(), Axis())), style=Style(size, 100))
+    assert_clean(figure)
+    box = axes_called(figure, "heatmap")[0].get_window_extent()
+    assert max(box.width, box.height) < 6 * min(box.width, box.height)
+    assert "\u2026" not in texts(figure).replace("transi\u2026", "")
+
+
+def test_cells_of_a_strip_are_exact():
+    values = np.random.default_rng(0).random((3, 40))
+    figure = draw_fingerprint(Fingerprint(values, Axes(Axis(), Axis())), style=SMALL)
+    (heatmap,) = axes_called(figure, "heatmap")
+    image = np.asarray(heatmap.images[0].get_array())
+    down, across = image.shape[0] // 3, image.shape[1] // 40
+    assert down > across
+    expected = matplotlib.colormaps["viridis"](values, bytes=True)
+    np.testing.assert_array_equal(image, np.repeat(np.repeat(expected, down, 0), across, 1))

@@ -135,7 +135,17 @@ def test_text_is_cut_to_its_room():
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (9999, "9999"), (12345, "12,345"), (0.25, "0.25"), (-0.5, "\u22120.5")]
+    ("value", "text"),
+    [
+        (0, "0"),
+        (9999, "9999"),
+        (12345, "12,345"),
+        (0.25, "0.25"),
+        (-0.5, "\u22120.5"),
+        (0.1 + 0.2, "0.3"),
+        (1 / 3, "0.333333"),
+        (1e30, "1e+30"),
+    ],
 )
 def test_numbers(value, text):
     assert number(value) == text

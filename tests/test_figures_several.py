@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from drawing import SMALL, axes_called, cell_colors, make_difference, make_fingerprint, rgb, texts
+from drawing import SMALL, assert_clean, axes_called, cell_colors, make_difference, make_fingerprint, rgb, texts
 from nntf_cli.errors import MismatchError, ParameterError
 from nntf_cli.figures import (
     Style,
@@ -61,9 +61,29 @@ def test_band_is_black_on_white_with_its_rate():
     inside = band.holds(fingerprint.distances)
     np.testing.assert_array_equal(cells, np.where(inside[..., None], 0, 255) * np.ones(3, dtype=int))
     n = int(inside.sum())
-    assert "0.40-0.60" in texts(figure)
+    assert "run_a (train) | recurrence: 0.40 \u2264 d \u2264 0.60 | 8 transitions" in texts(figure)
     assert f"RR = {n / 56:.4f} ({n} of 56 cells off the diagonal)" in texts(figure)
     assert "nothing moved in 1 of 8" in texts(figure)
+
+
+@pytest.mark.parametrize(
+    ("band", "text"),
+    [
+        (Band(0.1 + 0.2, 0.6, closed=False), "0.30 \u2264 d < 0.60"),
+        (Band(0.125, 1 / 3), "0.125 \u2264 d \u2264 0.333333"),
+    ],
+)
+def test_a_band_is_written_short_and_with_its_upper_edge(band, text):
+    assert f"recurrence: {text} |" in texts(draw_band(make_fingerprint(5), band))
+
+
+def test_a_band_keeps_its_limits_under_another_title():
+    figure = draw_band(make_fingerprint(5), Band(0.2, 0.4), style=Style(size=1, dpi=100, title="mine"))
+    assert_clean(figure)
+    assert "mine | recurrence: 0.20" in texts(figure)
+    difference = make_difference(make_fingerprint(5), make_fingerprint(5, split="test"))
+    shown = texts(draw_band(difference, Band(-0.5, 0.5)))
+    assert "run_a: train \u2212 test | recurrence: \u22120.50 \u2264 difference \u2264 0.50" in shown
 
 
 def test_band_leaves_the_diagonal_out_of_the_rate():
@@ -94,14 +114,14 @@ def test_counts_share_the_largest():
     np.testing.assert_array_equal(cells, expected)
 
 
-def test_difference_stands_between_its_pair():
-    a, b = make_fingerprint(6), make_fingerprint(6, seed=1, run="b")
-    figure = draw_panels(
-        [a, b], ["a", "b"], differences=[make_difference(a, b)], difference_titles=["a - b"], style=SMALL
-    )
-    first, second, below = (axes.get_window_extent() for axes in axes_called(figure, "heatmap"))
-    assert below.x0 == pytest.approx((first.x0 + second.x0) / 2, abs=1)
-    assert below.y1 < first.y0
+def test_differences_stand_between_their_pairs():
+    panels = [make_fingerprint(6, seed=k, run=f"run {k}") for k in range(3)]
+    pairs = [make_difference(panels[0], panels[1]), make_difference(panels[1], panels[2])]
+    figure = draw_panels(panels, ["a", "b", "c"], differences=pairs, difference_titles=["a - b", "b - c"], style=SMALL)
+    a, b, c, ab, bc = (axes.get_window_extent() for axes in axes_called(figure, "heatmap"))
+    assert ab.x0 == pytest.approx((a.x0 + b.x0) / 2, abs=1)
+    assert bc.x0 == pytest.approx((b.x0 + c.x0) / 2, abs=1)
+    assert ab.y1 < a.y0
     assert len(axes_called(figure, "colour bar")) == 2
 
 

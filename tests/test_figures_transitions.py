@@ -4,7 +4,7 @@ import matplotlib
 import numpy as np
 import pytest
 
-from drawing import SMALL, axes_called, make_flows, random_flows, rgb, texts
+from drawing import SMALL, assert_clean, axes_called, make_flows, random_flows, rgb, texts
 from nntf_cli.errors import LimitError, ParameterError
 from nntf_cli.figures import (
     Style,
@@ -104,3 +104,36 @@ def test_one_class_and_nothing_moved():
     flows = make_flows([[[10]]])
     assert "nothing moved" in texts(draw_transitions(flows, [0], style=SMALL))
     assert "1 of 1 transitions" in texts(draw_transitions(flows, None, style=SMALL))
+
+
+def test_the_colour_bar_begins_at_one_for_zero_is_white():
+    figure = draw_transitions(make_flows([[[5, 400], [1, 0]]]), [0], style=Style())
+    (bar,) = axes_called(figure, "colour bar")
+    labels = [label.get_text() for label in bar.get_yticklabels()]
+    assert (labels[0], labels[-1]) == ("1", "400")
+    places = bar.get_yticks()
+    assert (places[0], places[-1]) == pytest.approx((0, 1))
+    lowest = np.asarray(bar.images[0].get_array())[-1, 0, :3].astype(int)
+    of_one = np.asarray(axes_called(figure, "transition 0")[0].images[0].get_array())[-1, 0, :3].astype(int)
+    assert np.abs(lowest - of_one).max() <= 2
+    assert "white: none moved, grey: stayed in their class" in texts(figure)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 21, 10_001])
+@pytest.mark.parametrize("size", [0.8, 4.5])
+def test_the_colour_bar_holds_any_count(most, size):
+    figure = draw_transitions(make_flows([[[5, most], [0, 3]]]), [0], style=Style(size, 100))
+    (bar,) = axes_called(figure, "colour bar")
+    places = bar.get_yticks()
+    assert len(set(places)) == len(places)
+    assert places.min() >= 0
+    assert places.max() <= 1
+    assert_clean(figure)
+
+
+def test_numbers_are_of_one_size_in_all_panels():
+    deltas = np.array([[[12345, 1], [2, 3]], [[1, 1], [2, 3]]])
+    figure = draw_transitions(make_flows(deltas), [0, 1], style=Style(size=1.2, dpi=100))
+    sizes = [{text.get_fontsize() for text in plot.texts} for plot in axes_called(figure, "transition ")]
+    assert sizes[0] == sizes[1]
+    assert len(sizes[0]) == 1

@@ -15,7 +15,10 @@ import planted
 from nntf_cli import fingerprint as room
 from nntf_cli.errors import InputError, LimitError, MismatchError, ParameterError
 from nntf_cli.fingerprint import distances, fingerprint, flows, hamming
+from nntf_cli.kernels import compiled, vectorized
 from nntf_cli.model import NO_MISSING, LabelLog, Panel, Split
+
+pytestmark = pytest.mark.usefixtures("kernels")
 
 
 class MemoryLabels:
@@ -30,12 +33,16 @@ class MemoryLabels:
         for column in range(0, self.n_samples, self._columns):
             for row in range(0, self.n_snapshots, self._rows):
                 part = self.labels[row : row + self._rows, column : column + self._columns]
-                yield Panel(row, column, np.ascontiguousarray(part))
+                yield self._panel(row, column, part)
 
     def column_panels(self, max_bytes):
         width = max(1, min(max_bytes, self._columns))
         for column in range(0, self.n_samples, width):
-            yield Panel(0, column, np.ascontiguousarray(self.labels[:, column : column + width]))
+            yield self._panel(0, column, self.labels[:, column : column + width])
+
+    def _panel(self, row, column, part):
+        width = 1 + int(part.max(where=part != self.missing, initial=0))
+        return Panel(row, column, np.ascontiguousarray(part), width)
 
     def n_classes(self):
         present = self.labels[self.labels != self.missing]
@@ -91,7 +98,8 @@ def test_the_cutting_into_panels_does_not_matter(panels):
 
 @pytest.mark.parametrize("widest", [0, 4096])
 def test_counting_by_table_and_by_sorting_agree_with_the_definition(monkeypatch, widest):
-    monkeypatch.setattr(room, "_WIDEST_TABLE", widest)
+    for module in (compiled, vectorized):
+        monkeypatch.setattr(module, "_WIDEST_TABLE", widest)
     labels, facts = planted.random_log(seed=5, n_snapshots=8, n_samples=60, n_classes=7, missing_fraction=0.2)
     counted = flows(log_of(labels, 7, facts["missing"]), diagonal=True)
     expected = naive.transitions(labels, 7, missing=facts["missing"])
@@ -193,6 +201,15 @@ def test_a_missing_label_takes_part_in_nothing():
     np.testing.assert_array_equal(counted.stayed, [[0, 1, 0], [0, 0, 1]])
 
 
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32])
+def test_a_missing_label_of_a_wide_type_costs_nothing(dtype):
+    missing = int(np.iinfo(dtype).max)
+    labels = np.array([[0, 1, missing], [missing, 2, missing], [1, 2, 2]], dtype=dtype)
+    counted = flows(log_of(labels, 3, missing=missing), diagonal=True)
+    np.testing.assert_array_equal(counted.moved, [1, 0])
+    np.testing.assert_array_equal(counted.stayed, [[0, 0, 0], [0, 0, 1]])
+
+
 def test_axes_carry_what_is_known_of_the_run():
     labels, _ = planted.converged()
     log = dataclasses.replace(log_of(labels, 5, step=np.arange(30) * 10), hparams={"lr": 0.1})
@@ -238,7 +255,7 @@ def test_runs_of_other_samples_are_not_crossed():
 
 
 def test_a_matrix_that_does_not_fit_is_refused_before_it_is_allocated(monkeypatch):
-    monkeypatch.setattr("nntf_cli.memory.available", lambda: 1000.0)
     counted = flows(log_of(planted.random_walk(n_snapshots=20)[0], 4))
+    monkeypatch.setattr("nntf_cli.memory.available", lambda: 1000.0)
     with pytest.raises(LimitError, match="19 x 19 matrix"):
         distances(counted)

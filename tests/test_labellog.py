@@ -22,7 +22,8 @@ def labels_of(log, split=None):
     """Put the panels back together, and check on the way that they tile the labels."""
     source = log.split(split).labels
     whole = np.full((source.n_snapshots, source.n_samples), 2**33)
-    for row, column, part in source.panels():
+    for row, column, part, width in source.panels():
+        assert part.max(where=part != source.missing, initial=0) < width
         place = whole[row : row + part.shape[0], column : column + part.shape[1]]
         assert (place == 2**33).all()
         place[:] = part
@@ -99,6 +100,8 @@ def test_the_narrowest_type_with_room_for_missing(tmp_path, n_classes, dtype):
     ("labels", "changes", "message"),
     [
         ({}, {}, "at least one split"),
+        (LABELS, {}, "must map at least one split to its labels"),
+        ({"train": LABELS}, {"hparams": {"schedule": None}}, "hyperparameter 'schedule' is None, neither number"),
         ({"train": LABELS[0]}, {}, "must be whole numbers of shape"),
         ({"train": LABELS / 2}, {}, "must be whole numbers of shape"),
         ({"train": LABELS}, {"n_classes": 3}, "holds label 3, but there are 3 classes"),
@@ -253,7 +256,8 @@ def test_several_runs_in_a_file_are_addressed_by_group(tmp_path):
     assert (log.name, log.source) == ("sweep::deep/wd_1", f"{path}::deep/wd_1")
     np.testing.assert_array_equal(labels_of(log), LABELS[:, 1:])
     assert open_log(f"{path}::wd_0::test").split().name == "test"
-    assert open_log(f"{path}::wd_0::test").split("train").name == "test"
+    with pytest.raises(ParameterError, match="names split 'test', but --split asks for 'train'"):
+        open_log(f"{path}::wd_0::test").split("train")
     with pytest.raises(InputError, match=r"holds 2 runs \(deep/wd_1, wd_0\); name one: .*::deep/wd_1"):
         open_log(path)
     with pytest.raises(InputError, match="neither a run nor a split 'val'"):
@@ -299,7 +303,7 @@ def test_snapshots_are_chosen_by_range_and_number(tmp_path, monkeypatch, choice,
 
 def test_an_empty_choice_is_refused(tmp_path):
     write_everything(tmp_path / "run.h5")
-    with pytest.raises(ParameterError, match="no snapshot lies in steps 26 to 25; steps run from 0 to 25"):
+    with pytest.raises(ParameterError, match="no snapshot lies between --from and --to; steps run from 0 to 25"):
         open_log(tmp_path / "run.h5").select(from_step=26)
 
 

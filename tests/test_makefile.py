@@ -120,6 +120,23 @@ def test_a_bad_log_stops_the_sweep_and_leaves_no_half_result(sweep):
     assert set(sweep.times()) == {"fingerprint/wd_0.npz", "fingerprint/wd_0.1.npz"}
 
 
+def test_the_section_stands_on_its_own(sweep, tmp_path):
+    """Copy the rules into another Makefile, as the README says one may."""
+    text = (ROOT / "Makefile").read_text()
+    section = text[text.index("NNTF ?= nntf") : text.index("# end of the section")]
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "Makefile").write_text(section)
+    given = " ".join(map(str, sweep.logs))
+    done = subprocess.run(
+        ["make", "-C", tmp_path / "own", "sweep", f"LOGS={given}", f"NNTF={sweep.nntf}", "OUT=results/first", "-j2"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "own/results/first/panels.png").exists()
+
+
 def test_help_names_the_targets():
     done = subprocess.run(["make", "-C", ROOT], capture_output=True, text=True, timeout=60)
     for target in ("demo", "test", "check", "sweep", "samples", "help"):

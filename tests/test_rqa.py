@@ -16,13 +16,14 @@ from nntf_cli.errors import InputError, ParameterError
 from nntf_cli.model import Axes, Axis, Band, Difference, Fingerprint
 from nntf_cli.rqa import Settings, most_adequate, per_band, summarize, summary_rows
 from nntf_cli.rqa.measures import (
+    count_lines,
     laminarity_chance,
-    line_counts,
-    main_diagonal_counts,
     paper_entropy,
     paper_laminarity,
     points_in_lines,
 )
+
+pytestmark = pytest.mark.usefixtures("kernels")
 
 STANDARD = Settings(convention="standard")
 PYUNICORN = {
@@ -127,10 +128,8 @@ def test_standard_measures_equal_pyunicorn():
     for values, band in golden_cases():
         # its hi_closed decides whether an entry on the upper edge belongs to the band
         lo_hi = Band(band["lo"], band["hi"], band["hi_closed"])
-        recurrence = lo_hi.holds(values)
-        diaglines, vertlines = line_counts(recurrence)
-        diaglines = diaglines - main_diagonal_counts(recurrence)
-        for counts, name in ((diaglines, "diagline_counts"), (vertlines, "vertline_counts")):
+        (lines,) = count_lines(values, [lo_hi])
+        for counts, name in ((lines.off_diagonal, "diagline_counts"), (lines.vertical, "vertline_counts")):
             ours = {str(v): int(counts[v]) for v in np.flatnonzero(counts)}
             assert ours == band[name]
         settings_ = Settings(convention="standard", band=lo_hi, edges="closed" if band["hi_closed"] else "half-open")
@@ -191,21 +190,20 @@ def test_a_full_row_and_column():
 @given(case=st.tuples(st.integers(0, 2**32 - 1), st.integers(2, 12), st.sampled_from([5, 10])), v_min=st.integers(1, 4))
 def test_chance_laminarity_is_the_mean_over_all_permutations(case, v_min):
     values = random_matrix(*case)
-    recurrence = values <= 0.3
-    n = len(values)
-    rate = (recurrence.sum() - n) / (n * (n - 1))
-    expected = naive.lam_chance_exact(recurrence, v_min)
-    assert laminarity_chance(recurrence, rate, v_min) == pytest.approx(expected, rel=1e-10, abs=1e-12)
+    (lines,) = count_lines(values, [Band(0.0, 0.3)])
+    expected = naive.lam_chance_exact(values <= 0.3, v_min)
+    assert laminarity_chance(lines, v_min, symmetric=True) == pytest.approx(expected, rel=1e-10, abs=1e-12)
 
 
 def test_chance_laminarity_of_independent_points():
-    recurrence = np.zeros((49, 49), dtype=bool)
-    assert laminarity_chance(recurrence, 0.02, 2) == pytest.approx(naive.chance(0.02, 2))
-    assert laminarity_chance(recurrence, 0.02, 2) == pytest.approx(0.0396, abs=1e-4)
-    drawn = recurrence.copy()
-    drawn[np.arange(24), np.arange(24) + 5] = True
-    drawn |= drawn.T | np.eye(49, dtype=bool)
-    assert laminarity_chance(drawn, 48 / (49 * 48), 2) == pytest.approx(0.0582, abs=1e-4)
+    values = np.ones((49, 49))
+    values[np.arange(24), np.arange(24) + 5] = 0.3
+    values = np.minimum(values, values.T)
+    (lines,) = count_lines(values, [Band(0.0, 0.5)])
+    assert laminarity_chance(lines, 2, symmetric=True) == pytest.approx(naive.chance(48 / (49 * 48), 2))
+    np.fill_diagonal(values, 0)
+    (lines,) = count_lines(values, [Band(0.0, 0.5)])
+    assert laminarity_chance(lines, 2, symmetric=True) == pytest.approx(0.0582, abs=1e-4)
 
 
 @settings(deadline=None, derandomize=True)
@@ -219,8 +217,8 @@ def test_laminarity_never_grows_with_the_shortest_line(case):
 
 
 def test_the_two_conventions_are_tied_by_an_identity():
-    recurrence = random_matrix(4, 30, 10) <= 0.5
-    diaglines, _ = line_counts(recurrence)
+    (lines,) = count_lines(random_matrix(4, 30, 10), [Band(0.0, 0.5)])
+    diaglines = lines.diagonal
     lengths = np.flatnonzero(diaglines[2:]) + 2
     p = diaglines[lengths] / diaglines[lengths].sum()
     entr, mean = -(p * np.log(p)).sum(), (lengths @ diaglines[lengths]) / diaglines[lengths].sum()
@@ -255,9 +253,11 @@ def test_entropy_of_lines_of_one_length_is_zero_without_a_sign():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.array([[0, np.nan], [np.nan, 0]]), "holds nan"),
+        (np.array([[0, np.nan], [np.nan, 0]]), "holds nan or infinity"),
         (np.array([[0, -0.5], [-0.5, 0]]), r"values run from -0.5 to 0, outside \[0, 1\]"),
-        (np.array([[0, 2.0], [2.0, 0]]), "--range 0:2"),
+        (np.array([[0, 2.5], [2.5, 0]]), "--range 0:3"),
+        (np.full((2, 2), -0.5), "--range -1:1"),
+        (np.full((2, 2), -17.2), "--range -18:18"),
         (np.zeros((0, 0)), "is empty"),
     ],
 )
@@ -281,6 +281,7 @@ def test_a_range_is_tiled_by_as_many_bands():
         ({"width": "0.3"}, "whole number"),
         ({"width": "0"}, "whole number"),
         ({"width": "wide"}, "whole number"),
+        ({"width": "1e-9", "convention": "standard"}, "more than 1000 bands"),
         ({"width": "0.0625"}, "multiple of 0.01"),
         ({"convention": "own"}, "unknown convention"),
         ({"edges": "open"}, "unknown edges"),
@@ -340,4 +341,27 @@ def test_the_most_adequate_values_are_the_largest_lam_and_smallest_ent_of_the_lo
     assert {i for i, column in marked if column == "lam"} == {
         i for i, s in enumerate(summaries) if s.b_lam.lo == lowest and s.lam == best
     }
-    assert any(column == "ent" for _, column in marked)
+    assert len({s.ent for s in summaries}) == 1  # what is the same in every run distinguishes none
+    assert not any(column == "ent" for _, column in marked)
+
+
+def test_hyperparameters_never_share_a_column():
+    runs = [
+        summarize(matrix(random_matrix(0, 5), hparams={"lam": i, "hp_lam": -i, "seed": one, "nan": float("nan")}))
+        for i, one in ((1, 1), (2, 1.0))
+    ]
+    rows = summary_rows(runs)
+    assert [{key: row[key] for key in row if "hp_" in key} for row in rows] == [
+        {"hp_hp_lam": 1, "hp_lam": -1},
+        {"hp_hp_lam": 2, "hp_lam": -2},
+    ]
+    assert "seed" not in rows[0]
+
+
+def test_a_cross_fingerprint_has_the_accuracy_of_neither_run():
+    a, b = (Axis(run=name, scalars={"accuracy": np.ones(5)}) for name in "ab")
+    crossed = Fingerprint(random_matrix(0, 4), Axes(a, b))
+    (row,) = summary_rows([summarize(crossed)], [crossed.title])
+    assert (row["run"], row["acc"]) == ("a x b", None)
+    difference = Difference(random_matrix(0, 4), Axes(a, a), Axes(b, b))
+    assert (difference.title, summary_rows([summarize(difference)])[0]["acc"]) == ("a - b", None)

@@ -146,7 +146,7 @@ def read_matrix(path: str, data: bytes | None = None) -> Matrix | None:
 
 def _bare(values: np.ndarray, path: str) -> Fingerprint:
     axis = Axis(source=path)
-    return Fingerprint(_as_matrix(values, path), Axes(axis, axis))
+    return Fingerprint(_as_matrix(values, path), Axes(axis, axis), origin=path)
 
 
 def _as_matrix(values: np.ndarray, where: str) -> np.ndarray:
@@ -156,6 +156,8 @@ def _as_matrix(values: np.ndarray, where: str) -> np.ndarray:
             "a fingerprint has rows and columns",
             where=where,
         )
+    if not values.size:
+        raise InputError("the matrix is empty", "compute it from at least two snapshots", where=where)
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
@@ -196,7 +198,7 @@ def _read_csv(path: str, data: bytes | None) -> Fingerprint:
         ) from error
     axis = Axis(source=path, to_step=rows)
     other = axis if np.array_equal(rows, columns) else Axis(source=path, to_step=columns)
-    return Fingerprint(_as_matrix(values, path), Axes(axis, other))
+    return Fingerprint(_as_matrix(values, path), Axes(axis, other), origin=path)
 
 
 def _csv_steps(labels: Iterable[object]) -> np.ndarray:
@@ -219,9 +221,9 @@ def _from_store(store: Store, attributes: Mapping[str, Scalar | None]) -> Matrix
     values = _as_matrix(array.read(), store.where)
     metric, normalize = (_text(attributes.get(key)) for key in ("metric", "normalize"))
     if attributes["format"] == FINGERPRINT:
-        return Fingerprint(values, _get_axes(store, "", values.shape), metric, normalize)
+        return Fingerprint(values, _get_axes(store, "", values.shape), metric, normalize, store.where)
     a, b = (_get_axes(store, f"{side}/", values.shape) for side in "ab")
-    return Difference(values, a, b, metric, normalize)
+    return Difference(values, a, b, metric, normalize, store.where)
 
 
 def _text(value: Scalar | None) -> str | None:

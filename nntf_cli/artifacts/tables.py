@@ -44,6 +44,8 @@ class Table:
     columns: Sequence[str]
     title: str = ""  #: says by which convention the numbers were made
     bold: Collection[tuple[int, str]] = field(default_factory=frozenset)  #: (row, column)
+    measured: Collection[str] = frozenset()  #: columns that people read with four decimals; others have six digits
+    about: Mapping[str, Cell] = field(default_factory=dict)  #: what JSON says in every row besides
 
 
 def format_table(table: Table, fmt: str) -> str:
@@ -74,24 +76,19 @@ def printable(text: str) -> str:
     return "".join(c if unicodedata.category(c) not in ("Cc", "Cf") else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _hyperparameter(value: Cell) -> str:
-    """Return a hyperparameter as it was given: 0.0005 must not become 0.0005000 or 0.001."""
-    return printable(str(value)) if value is not None else ""
+def as_given(value: Cell) -> str:
+    """Return a hyperparameter for people: 0.0005 stays, 0.30000000000000004 is 0.3."""
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else printable(str(value))
 
 
 def _grid(table: Table) -> list[list[str]]:
-    measured = set(table.columns) & _MEASURED
+    measured = [column in table.measured for column in table.columns]
     return [
-        [_rounded(row.get(c)) if c in measured else _hyperparameter(row.get(c)) for c in table.columns]
+        [_rounded(row.get(c)) if m else as_given(row.get(c)) for c, m in zip(table.columns, measured, strict=True)]
         for row in table.rows
     ]
-
-
-#: Columns that hold measurements, shown with four decimals; others are shown as they were given.
-_MEASURED = {
-    *("rr", "lam", "ent", "acc", "rr_lam", "det", "l_mean", "div", "entr", "tt", "v_entr", "lam_chance"),
-    *("band_lo", "band_hi"),
-}
 
 
 def _text(table: Table) -> str:
@@ -171,7 +168,8 @@ def _tex(table: Table) -> str:
 
 
 def _json(table: Table) -> str:
-    rows = [{column: _json_value(row.get(column)) for column in table.columns} for row in table.rows]
+    about = {name: _json_value(value) for name, value in table.about.items()}
+    rows = [{column: _json_value(row.get(column)) for column in table.columns} | about for row in table.rows]
     return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -10,7 +10,6 @@ from nntf_cli.cli import options
 from nntf_cli.cli.options import Choice
 
 if TYPE_CHECKING:
-    from nntf_cli.artifacts.matrices import Matrix
     from nntf_cli.diff import DifferenceSummary
     from nntf_cli.model import Fingerprint
 
@@ -27,9 +26,14 @@ FORMATS = ("npy", "csv", "npz", "h5")
 @options.snapshots
 @options.distance
 @click.option("--summary", is_flag=True, help="Print a few figures instead of the matrix (unless -o is given).")
-@click.option("--exit-code", is_flag=True, help="Exit 1 if the difference exceeds the tolerance anywhere.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Exit 1 if the difference exceeds the tolerance anywhere; on a terminal, write nothing else.",
+)
 @click.option("--tolerance", type=click.FloatRange(min=0), default=0.0, show_default=True, metavar="X",
               help="Largest absolute difference that --exit-code lets pass.")  # fmt: skip
+@options.force
 @options.quiet
 @click.pass_context
 def command(
@@ -48,20 +52,19 @@ def command(
       nntf diff old.npy new.npy --exit-code --tolerance 1e-9 --summary
     """
     from nntf_cli.artifacts.matrices import write_matrix
-    from nntf_cli.cli.inputs import blaming, files_of
-    from nntf_cli.cli.outputs import deliver, pick_format, write_text
+    from nntf_cli.cli.inputs import files_of
+    from nntf_cli.cli.outputs import deliver, pick_format, to_terminal, write_text
     from nntf_cli.diff import difference, exceeds, summarize_difference
 
     form = pick_format(output, fmt, FORMATS, "npy")
     sides = _sides(a, b, splits, Choice((split,) if split else (), every, from_step, to_step, metric, normalize))
-    with blaming(*filter(None, (a, b))):
-        result = difference(*sides)
+    result = difference(*sides)
     if summary:
         text = _summary_text(summarize_difference(result), *sides)
         if output not in (None, "-"):
             deliver({output: lambda stream: write_matrix(stream, result, form)}, files_of([a, b]))
         write_text(text)
-    elif output is not None or not exit_code:
+    elif output is not None or not (exit_code and to_terminal()):
         deliver({output: lambda stream: write_matrix(stream, result, form)}, files_of([a, b]), binary=form != "csv")
     if exit_code and exceeds(result, tolerance):
         ctx.exit(1)
@@ -71,7 +74,7 @@ def _sides(a: str, b: str | None, splits: tuple[str, ...], choice: Choice) -> tu
     """Return the two fingerprints, of two inputs or of two splits of one log."""
     from dataclasses import replace
 
-    from nntf_cli.cli.inputs import load_matrices
+    from nntf_cli.cli.inputs import load_matrices, require_fingerprint
 
     if b is not None and splits:
         raise click.UsageError("--splits compares two splits of one log: leave out B, or use --split")
@@ -80,20 +83,11 @@ def _sides(a: str, b: str | None, splits: tuple[str, ...], choice: Choice) -> tu
     if a == b == "-":
         raise click.UsageError("only one of A and B can come through the pipe")
     if b is not None:
-        loaded = [(address, matrix) for address in (a, b) for matrix in load_matrices(address, choice)]
+        loaded = [matrix for address in (a, b) for matrix in load_matrices(address, choice)]
     else:
-        loaded = [(a, matrix) for matrix in load_matrices(a, replace(choice, splits=splits))]
-    if len(loaded) != 2:
-        raise click.UsageError("--splits needs a label log, not a matrix or a single split of one")
-    first, second = (_blamed_fingerprint(address, matrix) for address, matrix in loaded)
+        loaded = load_matrices(a, replace(choice, splits=splits))
+    first, second = (require_fingerprint(matrix) for matrix in loaded)
     return first, second
-
-
-def _blamed_fingerprint(address: str, matrix: Matrix) -> Fingerprint:
-    from nntf_cli.cli.inputs import blaming, require_fingerprint
-
-    with blaming(address):
-        return require_fingerprint(matrix)
 
 
 def _summary_text(summary: DifferenceSummary, a: Fingerprint, b: Fingerprint) -> str:
@@ -101,9 +95,9 @@ def _summary_text(summary: DifferenceSummary, a: Fingerprint, b: Fingerprint) ->
     from nntf_cli.cli.inputs import distinct_names
 
     axes = [side.axes.rows for side in (a, b)]
-    names = distinct_names([(axis.run, axis.source) for axis in axes])
+    names = distinct_names([(side.title, side.origin) for side in (a, b)])
     titles = [f"{name} ({axis.split})" if axis.split else name for name, axis in zip(names, axes, strict=True)]
-    unit = "steps" if axes[0].to_step is not None else "transitions"
+    unit = "steps" if axes[0].to_step is not None else "positions (from 0)"
     lines = [
         f"difference         {titles[0]} - {titles[1]}",
         f"mean               {summary.mean:+.6f}",

@@ -29,6 +29,7 @@ TRANSITION_FORMATS = ("npz", "h5", "csv", "npy")
     help="Also write the transitions: .npz, .h5 or .csv lists the flows (from_step, to_step, from, to, count), "
     ".npy holds dense (P, C, C) int64 matrices with their diagonals.",
 )  # fmt: skip
+@options.force
 @options.quiet
 def command(
     log: str, output: str | None, fmt: str | None, split: str | None, every: int, from_step: int | None,
@@ -55,6 +56,8 @@ def command(
 
     if output is not None and output == transitions_out:
         raise click.UsageError("-o and --transitions-out name the same file")
+    if log == against == "-":
+        raise click.UsageError("stdin (-) can be read only once")
     choice = Choice(every=every, from_step=from_step, to_step=to_step)
     form = pick_format(output, fmt, FORMATS, "npy")
     outputs: dict[str | None, Writer] = {}

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import click
 
 from nntf_cli.cli import options
+from nntf_cli.cli.boundary import error_line
 from nntf_cli.cli.options import Choice
+from nntf_cli.errors import NntfError
 
 
 @click.command("info", short_help="Say what is in a label log.")
 @click.argument("log")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @options.quiet
-def command(log: str, as_json: bool, quiet: bool) -> None:
+@click.pass_context
+def command(ctx: click.Context, log: str, as_json: bool, quiet: bool) -> None:
     """Say what is in LOG: layout, splits, snapshots, samples, classes, scalars, hyperparameters, what is odd.
 
     All labels are read and validated. For a file of several runs, the runs are listed; name one as FILE::GROUP.
@@ -32,22 +36,46 @@ def command(log: str, as_json: bool, quiet: bool) -> None:
 
     data = read_stdin() if log == "-" else None
     runs = runs_of(log, data)
-
-    if len(runs) > 1:
-        described = [describe(load_log(f"{log}::{run}", Choice(), data)) for run in runs]
-        text = _several_as_text(log, described)
-        content: Any = {"source": log, "runs": described}
+    if len(runs) < 2:
+        described = describe(load_log(log, Choice(), data, say_warnings=False))
+        content: Any = described
+        text, code = _as_text(described), 0
     else:
-        content = describe(load_log(log, Choice(), data))
-        text = _as_text(content)
+        facts, code = _describe_each([f"{log}::{run}" for run in runs], data)
+        content, text = {"source": log, "runs": facts}, _several_as_text(log, facts)
     if as_json:
-        write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        write_text(json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     else:
         write_text("".join(printable(line) + "\n" for line in text))
+    ctx.exit(code)
+
+
+def _describe_each(addresses: list[str], data: bytes | None) -> tuple[list[dict[str, Any]], int]:
+    """Describe every run of a file; a bad one is reported, and its code is the command's."""
+    from nntf_cli.cli.inputs import load_log
+    from nntf_cli.labellog import describe
+
+    described, code = [], 0
+    for address in addresses:
+        try:
+            described.append(describe(load_log(address, Choice(), data, say_warnings=False)))
+        except NntfError as error:
+            error_line(str(error))
+            code = code or error.exit_code
+    return described, code
+
+
+def _finite(content: Any) -> Any:
+    """Return the same with null for nan and infinity, which JSON does not have."""
+    if isinstance(content, dict):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _several_as_text(source: str, runs: list[dict[str, Any]]) -> list[str]:
-    width = max(len(run["source"]) for run in runs)
+    width = max((len(run["source"]) for run in runs), default=0)
     return [f"{source}: {len(runs)} runs; name one of them"] + [
         f"  {run['source']:<{width}}  {run['n_snapshots']} snapshots, {_classes(run)}, {', '.join(run['splits'])}"
         for run in runs

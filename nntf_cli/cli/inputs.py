@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -13,18 +13,32 @@ import click
 
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
-from nntf_cli.errors import InputError, NntfError
+from nntf_cli.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
     from nntf_cli.model import Fingerprint, LabelLog
+
+#: How long a signal may have to wait while nothing comes through the pipe.
+_SIGNAL_SECONDS = 0.2
 
 
 def read_stdin() -> bytes:
     """Return all of stdin: a pipe cannot seek, and every format needs that."""
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("no input: name a file, or pipe one in")
-    return sys.stdin.buffer.read()
+    try:
+        descriptor = sys.stdin.fileno()
+    except OSError:  # not a file of the system's, as in tests
+        return sys.stdin.buffer.read()
+    parts = []
+    while True:
+        # one long read would not notice a signal that arrives between the reads it is made of
+        if os.name == "posix" and not select.select([descriptor], [], [], _SIGNAL_SECONDS)[0]:
+            continue
+        parts.append(os.read(descriptor, 2**20))
+        if not parts[-1]:
+            return b"".join(parts)
 
 
 def stdin_is_pipe() -> bool:
@@ -32,17 +46,16 @@ def stdin_is_pipe() -> bool:
     return sys.stdin is not None and not sys.stdin.isatty()
 
 
-def load_log(address: str, choice: Choice, data: bytes | None = None) -> LabelLog:
+def load_log(address: str, choice: Choice, data: bytes | None = None, *, say_warnings: bool = True) -> LabelLog:
     """Open a label log, pass its warnings on, and choose its snapshots."""
-    from nntf_cli.cli.progress import with_progress
     from nntf_cli.labellog import open_log
 
     if address == "-" and data is None:
         data = read_stdin()
     log = open_log(address, data)
-    for warning in log.warnings:
+    for warning in log.warnings if say_warnings else ():
         note_line(f"{log.source}: {warning}")
-    return with_progress(log.select(choice.every, choice.from_step, choice.to_step))
+    return log.select(choice.every, choice.from_step, choice.to_step)
 
 
 def load(address: str, choice: Choice) -> LabelLog | Matrix:
@@ -68,22 +81,15 @@ def load_matrices(address: str, choice: Choice) -> list[Matrix]:
     from nntf_cli.model import LabelLog
 
     loaded = load(address, choice)
-    if not isinstance(loaded, LabelLog):
-        return [loaded]
-    if loaded.chosen_split:
-        return [fingerprint_of(loaded, None, choice)]
-    return [fingerprint_of(loaded, split, choice) for split in choice.splits or (None,)]
-
-
-@contextmanager
-def blaming(*addresses: str) -> Iterator[None]:
-    """Make errors name what was given: a matrix remembers the log it was made from, and its errors name that."""
-    try:
-        yield
-    except NntfError as error:
-        if error.where and not any(file in error.where for file in files_of(addresses)):
-            error.where = " and ".join(addresses)
-        raise
+    if isinstance(loaded, LabelLog):
+        return [fingerprint_of(loaded, split, choice) for split in choice.splits or (None,)]
+    if choice != Choice():
+        raise ParameterError(
+            "is a matrix: splits, snapshots, metric and normalization were chosen when it was computed",
+            "leave those options out, or give the label log",
+            where=address,
+        )
+    return [loaded]
 
 
 def files_of(addresses: Iterable[str | None]) -> list[str]:
@@ -104,7 +110,7 @@ def require_fingerprint(matrix: Matrix) -> Fingerprint:
     from nntf_cli.model import Fingerprint
 
     if not isinstance(matrix, Fingerprint):
-        raise InputError("is a difference already", "give fingerprints or label logs", where=matrix.axes.rows.source)
+        raise InputError("is a difference already", "give fingerprints or label logs", where=matrix.origin)
     return matrix
 
 
@@ -145,13 +151,3 @@ def _shortest_ends(sources: Sequence[str]) -> list[str]:
         if len(set(ends)) == n_different:
             return ends
     return list(sources)
-
-
-def renamed(matrix: Matrix, name: str) -> Matrix:
-    """Return the matrix with the run of its rows called ``name``."""
-    from nntf_cli.model import Axes, Fingerprint
-
-    if not isinstance(matrix, Fingerprint):
-        return matrix
-    rows = replace(matrix.axes.rows, run=name)
-    return replace(matrix, axes=Axes(rows, matrix.axes.columns if matrix.axes.is_cross else rows))

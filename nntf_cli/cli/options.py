@@ -37,6 +37,17 @@ def output(what: str) -> Callable[[_Command], _Command]:
     )  # fmt: skip
 
 
+def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    ctx.meta["nntf.force"] = value
+    return value
+
+
+force = click.option(
+    "-f", "--force", is_flag=True, expose_value=False, callback=_remember,
+    help="Replace even a label log; any other existing result is replaced anyway.",
+)  # fmt: skip
+
+
 def fmt(formats: Sequence[str], default: str) -> Callable[[_Command], _Command]:
     """``-t/--format``."""
     return click.option(
@@ -45,7 +56,16 @@ def fmt(formats: Sequence[str], default: str) -> Callable[[_Command], _Command]:
     )  # fmt: skip
 
 
-quiet = click.option("-q", "--quiet", is_flag=True, help="Leave out notes and progress on stderr.")
+def _listen(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Show the progress of long work for as long as the command runs."""
+    from nntf_cli.cli.progress import Meter
+    from nntf_cli.progress import listening
+
+    ctx.with_resource(listening(None if value else Meter()))
+    return value
+
+
+quiet = click.option("-q", "--quiet", is_flag=True, callback=_listen, help="Leave out notes and progress on stderr.")
 
 
 def snapshots(command: _Command) -> _Command:

@@ -12,8 +12,8 @@ from typing import BinaryIO, TypeVar
 
 import click
 
-from nntf_cli.errors import OutputError
-from nntf_cli.files.atomic import Writer, publish
+from nntf_cli.errors import OutputError, ParameterError
+from nntf_cli.files.atomic import Writer, publish, refuse_inputs
 
 _Format = TypeVar("_Format", bound=str)
 
@@ -49,6 +49,11 @@ def pick_format(
     )
 
 
+def to_terminal() -> bool:
+    """Return whether stdout is read by a person."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def deliver(outputs: Mapping[str | None, Writer], inputs: Iterable[str] = (), *, binary: bool = True) -> None:
     """Write all outputs; ``None`` and ``-`` are stdout, written after the files are in place.
 
@@ -62,11 +67,26 @@ def deliver(outputs: Mapping[str | None, Writer], inputs: Iterable[str] = (), *,
     to_stdout = [writer for path, writer in outputs.items() if path is None or path == "-"]
     if len(to_stdout) > 1:
         raise click.UsageError("only one result can go to stdout: name a file for the other")
-    if to_stdout and binary and sys.stdout is not None and sys.stdout.isatty():
+    if to_stdout and binary and to_terminal():
         raise click.UsageError("binary data is not written to a terminal: name a file with -o, or pipe it on")
-    publish({path: writer for path, writer in outputs.items() if path is not None and path != "-"}, inputs)
+    files = {path: writer for path, writer in outputs.items() if path is not None and path != "-"}
+    refuse_inputs(files, inputs)
+    _protect_logs(files)
+    publish(files, inputs)
     for writer in to_stdout:
         write_stdout(writer)
+
+
+def _protect_logs(paths: Iterable[str]) -> None:
+    """Refuse to replace a label log: a result can be computed again, a training cannot."""
+    from nntf_cli.labellog import is_log
+
+    context = click.get_current_context(silent=True)
+    if context is not None and context.meta.get("nntf.force"):
+        return
+    for path in paths:
+        if os.path.isfile(path) and is_log(path):
+            raise ParameterError("is a label log", "name another output, or say --force", where=path)
 
 
 def write_stdout(writer: Writer) -> None:
@@ -105,10 +125,3 @@ def write_text(text: str) -> None:
 def text_writer(text: str) -> Writer:
     """Return what writes text as UTF-8, whatever the locale; bytes of a file name that are none become escapes."""
     return lambda stream: stream.write(text.encode("utf-8", errors="backslashreplace"))
-
-
-def as_bytes(writer: Writer) -> bytes:
-    """Return what a writer writes."""
-    stream = io.BytesIO()
-    writer(stream)
-    return stream.getvalue()

@@ -14,7 +14,7 @@ from nntf_cli.cli.types import ListType, RangeType
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
     from nntf_cli.figures import Style
-    from nntf_cli.model import Difference, Fingerprint
+    from nntf_cli.model import Difference
 
 FORMATS: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 
@@ -40,6 +40,7 @@ FORMATS: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 @options.splits("--split", "Which samples of a log; a panel for each.  [default: the only split, else train]")
 @options.snapshots
 @options.distance
+@options.force
 @options.quiet
 def command(
     inputs: tuple[str, ...], output: str | None, fmt: str | None, beside: str | None, diffs: str | None,
@@ -94,9 +95,11 @@ def _transitions(address: str, steps: tuple[str, ...], choice: Choice, style: St
     from nntf_cli.fingerprint import flows
 
     log = load_log(address, choice)
-    counted = flows(log, _only_split(choice), diagonal=log.n_classes <= 10_000)
+    split = _only_split(choice)
+    counted = flows(log, split, diagonal=log.n_classes <= 10_000)
     which = None if steps == ("all",) else [_transition_at(step, counted.to_step.tolist()) for step in steps]
-    return draw_transitions(counted, which, class_names=log.class_names, style=style, title=log.name)
+    title = f"{log.name} ({log.split(split).name})"
+    return draw_transitions(counted, which, class_names=log.class_names, style=style, title=title)
 
 
 def _only_split(choice: Choice) -> str | None:
@@ -152,17 +155,24 @@ def _matrices(
         return draw(first, style=style)
     if len({type(matrix) for matrix in matrices}) > 1:
         raise click.UsageError("fingerprints and differences do not share a colour scale: draw them apart")
-    titles, short = _titles(matrices)
     pairs = _pairs(len(matrices), diffs)
     differences = [_difference(matrices[i], matrices[j]) for i, j in pairs]
-    draw_all: Any = draw_panels
+    draw_all: Any = draw_panels  # of matrices of one kind, as was made sure of
+    lines, shared = _titles(matrices)
     return draw_all(
         matrices,
-        titles,
+        [[f"{name} {value}".strip() for name, value in line.items()] for line in lines],
         differences=differences,
-        difference_titles=[f"{short[i]} minus {short[j]}" for i, j in pairs],
+        difference_titles=[_between(lines[i], lines[j]) for i, j in pairs],
+        subtitle=shared,
         style=style,
     )
+
+
+def _between(a: dict[str, str], b: dict[str, str]) -> list[str]:
+    """Return in what two panels differ: ``weight_decay 0 minus 0.01``."""
+    lines = [f"{name} {a[name]} minus {b[name]}".strip() for name in a if a[name] != b[name]]
+    return lines or ["no difference but the run"]
 
 
 def _difference(a: Matrix, b: Matrix) -> Difference:
@@ -179,23 +189,23 @@ def _pairs(n: int, diffs: str | None) -> list[tuple[int, int]]:
     return [(0, n - 1)] if diffs == "ends" else []
 
 
-def _titles(matrices: Sequence[Fingerprint | Difference]) -> tuple[list[str], list[str]]:
-    """Name panels by the hyperparameters in which they differ, else by run; by split where that differs.
+def _titles(matrices: Sequence[Matrix]) -> tuple[list[dict[str, str]], str]:
+    """Return for each panel name -> value of what tells it from the others, and in words what all share.
 
-    The second list has the short names: values without the hyperparameter's name where there is only one.
+    That is the hyperparameters in which the runs differ, else their names; and the split where that differs.
     """
+    from nntf_cli.artifacts.tables import as_given
     from nntf_cli.cli.inputs import distinct_names
     from nntf_cli.rqa.summary import varying_hparams
 
-    axes = [matrix.axes.rows for matrix in matrices]
-    varying = varying_hparams([axis.hparams for axis in axes])
-    names = distinct_names([(axis.run, axis.source) for axis in axes])
-    several_splits = len({axis.split for axis in axes}) > 1
-    titles, short = [], []
-    for axis, name in zip(axes, names, strict=True):
-        values = {key: axis.hparams.get(key, "not given") for key in varying}
-        title = ", ".join(f"{key} {value}" for key, value in values.items()) or name
-        suffix = f" ({axis.split})" if several_splits and axis.split else ""
-        titles.append(title + suffix)
-        short.append((str(next(iter(values.values()))) if len(values) == 1 else title) + suffix)
-    return titles, short
+    hparams = [matrix.axes.rows.hparams for matrix in matrices]
+    varying = varying_hparams(hparams)
+    names = distinct_names([(matrix.title, matrix.origin) for matrix in matrices])
+    splits = [matrix.split or "" for matrix in matrices]
+    told_apart = [{key: as_given(given.get(key)) or "not given" for key in varying} for given in hparams]
+    panels = [told or {"": name} for told, name in zip(told_apart, names, strict=True)]
+    if len({tuple(panel.values()) for panel in panels}) < len(set(names)):  # the same values in several runs
+        panels = [{"": name, **panel} for panel, name in zip(panels, names, strict=True)]
+    if len(set(splits)) > 1:
+        return [{**panel, "split": split} for panel, split in zip(panels, splits, strict=True)], ""
+    return panels, f"split {splits[0]}" if splits[0] else ""

@@ -18,7 +18,6 @@ from nntf_cli.errors import NntfError
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
     from nntf_cli.artifacts.tables import Table
-    from nntf_cli.model import Axis
     from nntf_cli.rqa import Settings
 
 FORMATS = ("text", "csv", "md", "tex", "json")
@@ -27,6 +26,13 @@ _PER_BAND = {
     "paper": ("lam", "ent"),
     "standard": ("det", "l_mean", "l_max", "div", "entr", "lam", "tt", "v_max", "v_entr", "lam_chance"),
 }
+
+
+#: Columns of measurements, which are rounded where people read them; hyperparameters never are.
+_MEASURES = frozenset({
+    *("band_lo", "band_hi", "rr", "lam", "ent", "acc", "rr_lam"),
+    *("det", "l_mean", "div", "entr", "tt", "v_entr", "lam_chance"),
+})  # fmt: skip
 
 
 # fmt: off
@@ -39,8 +45,8 @@ _PER_BAND = {
               help="Tile this range instead of [0, 1]; needed for differences and unnormalized matrices.")
 @click.option("--convention", type=click.Choice(["paper", "standard"]), default="paper", show_default=True,
               help="The published tables' measures, or those of the recurrence literature (pyunicorn, PyRQA).")
-@click.option("--edges", type=click.Choice(["half-open", "closed"]), default="half-open", show_default=True,
-              help="Standard convention: every entry in exactly one band, or the paper's edges, both included.")
+@click.option("--edges", type=click.Choice(["half-open", "closed"]),
+              help="Standard convention: every entry in exactly one band, or the paper's edges.  [default: half-open]")
 @click.option("--l-min", type=click.IntRange(min=1), default=2, show_default=True, metavar="N",
               help="Shortest line that counts.")
 @click.option("--v-min", type=click.IntRange(min=1), metavar="N",
@@ -55,11 +61,12 @@ _PER_BAND = {
 @options.splits("--split", "Which samples of a log; a row for each.  [default: the only split, else train]")
 @options.snapshots
 @options.distance
+@options.force
 @options.quiet
 @click.pass_context
 def command(
     ctx: click.Context, inputs: tuple[str, ...], width: str, band: tuple[float, float] | None,
-    value_range: tuple[float, float] | None, convention: str, edges: str, l_min: int, v_min: int | None,
+    value_range: tuple[float, float] | None, convention: str, edges: str | None, l_min: int, v_min: int | None,
     per_band: bool, select: str, sort: str | None, output: str | None, fmt: str | None, splits: tuple[str, ...],
     every: int, from_step: int | None, to_step: int | None, metric: str, normalize: str | None, quiet: bool,
 ) -> None:
@@ -82,7 +89,10 @@ def command(
     from nntf_cli.rqa import Settings
 
     form = pick_format(output, fmt, FORMATS, _default_format(), ENDINGS)
-    settings = Settings(convention, width, l_min, v_min, Band(*band) if band else None, value_range, edges)
+    if convention == "paper" and edges is not None:
+        raise click.UsageError("--edges goes with --convention standard: the paper's edges are what they are")
+    one_band = Band(*band) if band else None
+    settings = Settings(convention, width, l_min, v_min, one_band, value_range, edges or "half-open")
     choice = Choice(splits, every, from_step, to_step, metric, normalize)
     if per_band:
         code, table = _band_table(_addresses(inputs), choice, settings)
@@ -112,56 +122,57 @@ def _addresses(inputs: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _measured(
-    addresses: Sequence[str], choice: Choice, measure: Callable[[Matrix], Any]
-) -> tuple[int, list[tuple[Axis, Any]]]:
-    """Measure one input after the other; a bad one is reported, and its code is the command's."""
-    from nntf_cli.cli.inputs import blaming, load_matrices
+    addresses: Sequence[str], choice: Choice, settings: Settings, measure: Callable[[Matrix], Any]
+) -> tuple[int, list[tuple[str, Any]]]:
+    """Return (name, what was measured) of every matrix; a bad input is reported, and its code is the command's."""
+    from nntf_cli.cli.inputs import distinct_names, load_matrices
 
-    code, results = 0, []
+    code, runs, results = 0, [], []
     for address in addresses:
         try:
-            with blaming(address):
-                results += [(matrix.axes.rows, measure(matrix)) for matrix in load_matrices(address, choice)]
+            for matrix in load_matrices(address, choice):
+                results.append(measure(matrix))
+                _note_what_is_outside(matrix, settings)
+                runs.append((matrix.title, matrix.origin))
         except NntfError as error:
             error_line(str(error))
             code = code or error.exit_code
-    return code, results
+    return code, list(zip(distinct_names(runs), results, strict=True))
 
 
-def _names(axes: Sequence[Axis]) -> list[str]:
-    from nntf_cli.cli.inputs import distinct_names
-
-    return distinct_names([(axis.run, axis.source) for axis in axes])
+def _note_what_is_outside(matrix: Matrix, settings: Settings) -> None:
+    n_outside = settings.outside(matrix) if settings.value_range else 0
+    if n_outside:
+        note_line(f"{matrix.origin}: {n_outside} of {matrix.values.size} entries lie outside --range, in no band")
 
 
 def _band_table(addresses: Sequence[str], choice: Choice, settings: Settings) -> tuple[int, Table]:
     from nntf_cli.artifacts.tables import Table
     from nntf_cli.rqa import per_band
 
-    code, results = _measured(addresses, choice, lambda matrix: per_band(matrix, settings))
-    names = _names([axis for axis, _ in results])
-    rows = [
-        {"run": name, "split": axis.split, **row}
-        for name, (axis, bands) in zip(names, results, strict=True)
-        for row in bands
-    ]
+    code, results = _measured(addresses, choice, settings, lambda m: (m.split, per_band(m, settings)))
+    rows = [{"run": name, "split": split, **row} for name, (split, bands) in results for row in bands]
     columns = ("run", "split", "band_lo", "band_hi", "n_points", "rr", *_PER_BAND[settings.convention])
-    return code, Table(rows, columns, _title(settings))
+    return code, Table(rows, columns, _title(settings), measured=_MEASURES, about={"convention": settings.convention})
 
 
 def _summary_table(addresses: Sequence[str], choice: Choice, settings: Settings, select: str) -> tuple[int, Table]:
     from nntf_cli.artifacts.tables import Table
     from nntf_cli.rqa import most_adequate, summarize, summary_rows
 
-    code, results = _measured(addresses, choice, lambda matrix: summarize(matrix, settings, select))
+    code, results = _measured(addresses, choice, settings, lambda matrix: summarize(matrix, settings, select))
     summaries = [summary for _, summary in results]
-    rows = summary_rows(summaries, _names([axis for axis, _ in results]))
+    rows = summary_rows(summaries, [name for name, _ in results])
     columns = tuple(rows[0]) if rows else ()
-    return code, Table(rows, columns, f"{_title(settings)}, {select} band", most_adequate(summaries))
+    title = f"{_title(settings)}, {select} band"
+    about = {"convention": settings.convention}
+    return code, Table(rows, columns, title, most_adequate(summaries), measured=_MEASURES, about=about)
 
 
 def _title(settings: Settings) -> str:
     bands = f"band {settings.band}" if settings.band else f"bands of {settings.width}"
+    if settings.value_range:
+        bands += " of {:g}:{:g}".format(*settings.value_range)
     edges = f", {settings.edges} edges" if settings.convention == "standard" else ""
     return f"RQA, {settings.convention} convention{edges}, {bands}, l_min {settings.l_min}" + (
         f", v_min {settings.v_min}" if settings.v_min not in (None, settings.l_min) else ""

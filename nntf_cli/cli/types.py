@@ -38,8 +38,10 @@ class BandWidthType(click.ParamType):
             width = Fraction(str(value))
         except (ValueError, ZeroDivisionError):
             self.fail(f"{value!r} is not a number, for instance 0.05", param, ctx)
-        if width <= 0 or (1 / width).denominator != 1:
-            self.fail(f"{value!r}: 1 / width must be a whole number, for instance 0.05 for 20 bands", param, ctx)
+        if width <= 0 or (1 / width).denominator != 1 or width < Fraction(1, 1000):
+            self.fail(
+                f"{value!r}: 1 / width must be a whole number up to 1000, for instance 0.05 for 20 bands", param, ctx
+            )
         return str(value)
 
 

@@ -7,7 +7,7 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
 from nntf_cli.figures.cells import Quiet, fit_grid, quiet_of
-from nntf_cli.figures.fingerprint import default_title, describe
+from nntf_cli.figures.fingerprint import HEADING, default_title, describe
 from nntf_cli.figures.heatmap import Heatmap, check_drawable, draw_heatmap, frame, pixels_of, write_heading
 from nntf_cli.figures.layout import Page
 from nntf_cli.figures.scales import Matrix, Scale
@@ -43,11 +43,28 @@ def draw_band(matrix: Fingerprint | Difference, band: Band, *, style: Style = DE
     rgba = pixels_of(matrix, grid, scale, quiet=nothing, change=counted)
     heatmap = draw_heatmap(page, matrix, scale, 0, 0, style.size * style.dpi, rgba=rgba)
     frame(page, heatmap.plot)
-    title = f"{band}" if style.title is None else style.title
-    note = default_title(matrix) + ", " + describe(matrix, heatmap)
-    write_heading(page, heatmap.box, [(title, TITLE), (note, SMALL)], heatmap.box.right)
+    title = default_title(matrix) if style.title is None else style.title
+    lines = [(title, TITLE), (_band_text(matrix, band), LABEL), (describe(matrix, grid), SMALL)]
+    write_heading(page, heatmap.box, lines, max(heatmap.box.right, page.px(HEADING)))
     _write_caption(page, heatmap, counted.n, matrix, band)
     return page.finish()
+
+
+def _band_text(matrix: Matrix, band: Band) -> str:
+    """Return ``recurrence: 0.40 ≤ d < 0.60``, with the sign that tells whether the upper edge belongs to it."""
+    value = "d"
+    if isinstance(matrix, Difference):
+        value = "difference"
+    elif matrix.metric == "hamming":
+        value = "Hamming distance"
+    below = "\u2264" if band.closed else "<"
+    return f"recurrence: {_edge(band.lo)} \u2264 {value} {below} {_edge(band.hi)}"
+
+
+def _edge(value: float) -> str:
+    """Return an edge with two decimals, as the tables print it, or more where two would hide some."""
+    text = f"{value:.2f}" if abs(value - round(value, 2)) < 1e-9 else f"{value:.6g}"
+    return text.replace("-", "\u2212")
 
 
 class _BandCounter:

@@ -15,44 +15,78 @@ import numpy as np
 from nntf_cli.model import Axes, Axis, Difference, Fingerprint
 
 _STRETCH = math.sqrt(2)  #: how far a panel may differ from the size asked for, to have whole pixels
+_FLATTEST = 4  #: length of a picture in units of its width, at most
 _STRIP_BYTES = 4_000_000  #: of the matrix, handled at a time
 
 
-class Grid(NamedTuple):
-    """How cells map to pixels; one of ``pixels`` and ``block`` is 1."""
+class Side(NamedTuple):
+    """How cells map to pixels along one side; one of ``pixels`` and ``block`` is 1."""
 
-    n_rows: int
-    n_columns: int
-    pixels: int  #: per cell, along either side
-    block: int  #: cells per pixel, along either side
+    n: int  #: cells
+    pixels: int  #: per cell
+    block: int  #: cells per pixel
+
+    @property
+    def n_blocks(self) -> int:
+        """How many blocks; cells where blocks are single cells."""
+        return -(-self.n // self.block)
+
+    @property
+    def length(self) -> int:
+        """Of the picture, pixels."""
+        return self.n_blocks * self.pixels
+
+
+class Grid(NamedTuple):
+    """How cells map to pixels; both sides alike unless the matrix is a strip."""
+
+    rows: Side
+    columns: Side
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of blocks; those of the matrix where blocks are single cells."""
-        return -(-self.n_rows // self.block), -(-self.n_columns // self.block)
+        return self.rows.n_blocks, self.columns.n_blocks
 
     @property
     def height(self) -> int:
         """Of the picture, pixels."""
-        return self.shape[0] * self.pixels
+        return self.rows.length
 
     @property
     def width(self) -> int:
         """Of the picture, pixels."""
-        return self.shape[1] * self.pixels
+        return self.columns.length
+
+    @property
+    def is_averaged(self) -> bool:
+        """Whether a pixel stands for several cells."""
+        return self.rows.block > 1 or self.columns.block > 1
 
 
 def fit_grid(shape: tuple[int, ...], side: float) -> Grid:
-    """Return the grid for a matrix whose longer side is nearest to ``side`` pixels, in proportion."""
+    """Return the grid for a matrix whose longer side is nearest to ``side`` pixels.
+
+    Cells are square, except that no picture is more than about ``_FLATTEST`` times as long as wide: of a strip
+    in proportion, nothing could be seen.
+    """
     n_rows, n_columns = shape
-    n = max(n_rows, n_columns)
-    if n <= side * _STRETCH:
-        few = max(1, int(side / n))
-        pixels = min((few, few + 1), key=lambda k: abs(math.log(k * n / side)))
-        return Grid(n_rows, n_columns, pixels, 1)
-    few = max(1, int(n / side))
-    block = min((few, few + 1), key=lambda f: abs(math.log(n / (f * side))))
-    return Grid(n_rows, n_columns, 1, max(block, 2))
+    long, short = max(shape), min(shape)
+    along = _fit_side(long, side)
+    if long <= _FLATTEST * short:
+        return Grid(along._replace(n=n_rows), along._replace(n=n_columns))
+    across = _fit_side(short, along.length / _FLATTEST)
+    return Grid(along, across) if n_rows == long else Grid(across, along)
+
+
+def _fit_side(n: int, length: float) -> Side:
+    """Return how ``n`` cells map to about ``length`` pixels."""
+    if n <= length * _STRETCH:
+        few = max(1, int(length / n))
+        return Side(n, min((few, few + 1), key=lambda k: abs(math.log(k * n / length))), 1)
+    few = max(1, int(n / length))
+    block = min((few, few + 1), key=lambda f: abs(math.log(n / (f * length))))
+    return Side(n, 1, max(block, 2))
 
 
 class Quiet(NamedTuple):
@@ -112,7 +146,7 @@ def block_means(
         ``nan`` where a block holds quiet cells only.
     """
     means = np.full(grid.shape, np.nan)
-    starts = np.arange(0, grid.n_columns, grid.block)
+    starts = np.arange(0, grid.columns.n, grid.columns.block)
     moving = ~quiet.columns
     n_moving = np.add.reduceat(moving.astype(np.int64), starts)
     for block, rows in enumerate(_strips(grid)):
@@ -121,15 +155,15 @@ def block_means(
             continue
         strip = strip if change is None else change(strip)
         total = np.where(moving, strip.sum(axis=0, dtype=np.float64), 0.0)
-        sums = np.add.reduceat(total, starts) if grid.block > 1 else total
+        sums = np.add.reduceat(total, starts) if grid.columns.block > 1 else total
         np.divide(sums, n_moving * len(strip), out=means[block], where=n_moving > 0)
     return means
 
 
 def _strips(grid: Grid) -> Iterator[slice]:
     """Yield the rows of each block, from the top."""
-    for first in range(0, grid.n_rows, grid.block):
-        yield slice(first, first + grid.block)
+    for first in range(0, grid.rows.n, grid.rows.block):
+        yield slice(first, first + grid.rows.block)
 
 
 def extremes(values: np.ndarray, quiet: Quiet) -> tuple[float, float]:
@@ -156,8 +190,8 @@ def quiet_share(grid: Grid, quiet: Quiet) -> tuple[np.ndarray, np.ndarray]:
         Those of them in which at least half of the cells are in a quiet row and a quiet column.
     """
     counts = []
-    for marks in quiet:
-        starts = np.arange(0, len(marks), grid.block)
+    for marks, side in zip(quiet, grid, strict=True):
+        starts = np.arange(0, len(marks), side.block)
         n_quiet = np.add.reduceat(marks.astype(np.int64), starts)
         counts.append((n_quiet, np.diff(np.append(starts, len(marks)))))
     (row_quiet, row_n), (column_quiet, column_n) = counts
@@ -166,6 +200,6 @@ def quiet_share(grid: Grid, quiet: Quiet) -> tuple[np.ndarray, np.ndarray]:
     return off, off & (2 * n_both >= row_n[:, None] * column_n[None, :])
 
 
-def enlarge(rgba: np.ndarray, pixels: int) -> np.ndarray:
-    """Repeat every cell of an (n, m, 4) image ``pixels`` times along both sides."""
-    return np.repeat(np.repeat(rgba, pixels, axis=0), pixels, axis=1)
+def enlarge(rgba: np.ndarray, down: int, across: int) -> np.ndarray:
+    """Repeat every cell of an (n, m, 4) image ``down`` times downwards and ``across`` times to the right."""
+    return np.repeat(np.repeat(rgba, down, axis=0), across, axis=1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from nntf_cli.figures.cells import fit_grid, quiet_of
+from nntf_cli.figures.cells import Grid, fit_grid
+from nntf_cli.figures.greys import write_greys
 from nntf_cli.figures.heatmap import (
     ALL_LABELS,
     Heatmap,
@@ -16,14 +16,16 @@ from nntf_cli.figures.heatmap import (
     label_columns,
     row_label_room,
     write_heading,
-    write_quiet,
 )
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import Matrix, Scale, axis_name, difference_names, scale_for
 from nntf_cli.figures.style import DEFAULT_STYLE, Style, look
-from nntf_cli.figures.text import SMALL, TITLE
+from nntf_cli.figures.text import LABEL, SMALL, TITLE
 from nntf_cli.figures.underneath import draw_underneath
-from nntf_cli.model import Difference, Fingerprint
+from nntf_cli.model import Axis, Difference, Fingerprint
+
+HEADING = 270  #: points that a heading may have above a picture that is narrower
+_BETWEEN = {"flows": "distance between transitions", "hamming": "Hamming distance between snapshots"}
 
 
 @look()
@@ -49,6 +51,7 @@ def draw_fingerprint(
         Size, resolution, colours and title.
     beside : Fingerprint, optional
         Another matrix to the right with a colour scale of its own: the Hamming fingerprint of the same run.
+        The title then stands above both.
     underneath : bool
         Draw the samples moved and the accuracy per transition underneath, as far as they are known.
 
@@ -69,19 +72,22 @@ def draw_fingerprint(
     side = style.size * style.dpi
     scale = scale_for([fingerprint], style)
     heatmap, bar = _draw_with_bar(page, fingerprint, scale, 0, side, underneath=underneath)
-    _head(page, fingerprint, heatmap, bar, style, style.title)
-    if beside is not None:
-        check_drawable(beside)
-        grid = fit_grid(beside.values.shape, side)
-        left = page.extent.right + page.px(14) + row_label_room(page, beside, grid, ALL_LABELS)
-        plain = Style(style.size, style.dpi)
-        second, second_bar = _draw_with_bar(page, beside, scale_for([beside], plain), left, side, underneath=False)
-        _head(page, beside, second, second_bar, style, _beside_title(beside))
+    title = default_title(fingerprint) if style.title is None else style.title
+    if beside is None:
+        _head(page, fingerprint, heatmap, bar, title)
+    else:
+        second = _draw_beside(page, beside, side, style)
+        _head_both(page, [(fingerprint, heatmap, bar), (beside, *second)], title)
     return page.finish()
 
 
-def _beside_title(beside: Fingerprint) -> str | None:
-    return "Hamming distance between snapshots" if beside.metric == "hamming" else None
+def _draw_beside(page: Page, beside: Fingerprint, side: float, style: Style) -> tuple[Heatmap, Box]:
+    """Draw a second matrix to the right of all that is on the page."""
+    check_drawable(beside)
+    grid = fit_grid(beside.values.shape, side)
+    left = page.extent.right + page.px(14) + row_label_room(page, beside, grid, ALL_LABELS)
+    scale = scale_for([beside], Style(style.size, style.dpi))
+    return _draw_with_bar(page, beside, scale, left, side, underneath=False)
 
 
 def _draw_with_bar(
@@ -89,38 +95,36 @@ def _draw_with_bar(
 ) -> tuple[Heatmap, Box]:
     """Draw a matrix, its colour bar, what is underneath and the line on grey."""
     axis = matrix.axes.columns
+    named = isinstance(matrix, Fingerprint) and matrix.axes.is_cross
     heatmap = draw_heatmap(page, matrix, scale, left, 0, side, labels=Labels(columns=False))
     box = heatmap.box
     bar = draw_bar(page, scale, box.right + page.px(9), 0, box.height)
     plot, lowest = heatmap.plot, box
     if underneath:
-        plot, lowest = draw_underneath(page, axis, heatmap, box.bottom + page.px(9), side, bar.right - box.right)
+        plot, lowest = draw_underneath(
+            page, axis, heatmap, box.bottom + page.px(9), side, bar.right - box.right, named=named
+        )
     plot.set_xticks(heatmap.ticks, heatmap.tick_labels)
-    named = isinstance(matrix, Fingerprint) and matrix.axes.is_cross
     label_columns(page, lowest, axis, heatmap, named=named)
-    text = quiet_text(matrix)
-    if text:
-        top = page.extent.bottom + page.px(4)
-        write_quiet(page, scale, [quiet_of(matrix)], box.left, top, bar.right - box.left, text)
+    room = max(bar.right - box.left, page.px(HEADING))
+    write_greys(page, scale, [(matrix, heatmap.grid)], box.left, page.extent.bottom + page.px(4), room)
     return heatmap, bar
 
 
-def quiet_text(matrix: Matrix) -> str:
-    """Return what grey means in the figure of ``matrix``; empty where nothing is grey."""
-    quiet = quiet_of(matrix)
-    if not quiet.any:
-        return ""
-    columns, rows = quiet.columns, quiet.rows
-    count = f"{columns.sum():,} of {len(columns):,} transitions"
-    if len(rows) != len(columns) or not np.array_equal(rows, columns):
-        count = f"{rows.sum():,} of {len(rows):,} rows, {columns.sum():,} of {len(columns):,} columns"
-    where = " in A or in B" if isinstance(matrix, Difference) else ""
-    return f"grey: nothing moved{where} ({count})"
+def _head(page: Page, matrix: Matrix, heatmap: Heatmap, bar: Box, title: str) -> None:
+    lines = [(title, TITLE), (describe(matrix, heatmap.grid), SMALL)]
+    write_heading(page, heatmap.box, lines, max(bar.right, heatmap.box.left + page.px(HEADING)))
 
 
-def _head(page: Page, matrix: Matrix, heatmap: Heatmap, bar: Box, style: Style, title: str | None) -> None:
-    title = default_title(matrix) if title is None else title
-    write_heading(page, heatmap.box, [(title, TITLE), (describe(matrix, heatmap), SMALL)], bar.right)
+def _head_both(page: Page, drawn: list[tuple[Fingerprint, Heatmap, Box]], title: str) -> None:
+    """Write what each of two matrices is above it, and above both the title, which names the run."""
+    names = [default_title(matrix) for matrix, _, _ in drawn]
+    for (matrix, heatmap, bar), name in zip(drawn, names, strict=True):
+        what = _BETWEEN.get(matrix.metric or "", "distance")
+        heading = what if len(set(names)) == 1 else f"{what}, {name}"
+        write_heading(page, heatmap.box, [(heading, LABEL), (describe(matrix, heatmap.grid), SMALL)], bar.right)
+    extent = page.extent
+    write_heading(page, Box(drawn[0][1].box.left, extent.top, 1, 1), [(title, TITLE + 1)], extent.right)
 
 
 def default_title(matrix: Matrix) -> str:
@@ -136,19 +140,31 @@ def default_title(matrix: Matrix) -> str:
     return columns or "training fingerprint"
 
 
-def describe(matrix: Matrix, heatmap: Heatmap) -> str:
+def describe(matrix: Matrix, grid: Grid) -> str:
     """Return a line on what was measured: transitions, samples, classes, and what a pixel is."""
-    axis, (n_rows, n_columns) = matrix.axes.columns, matrix.values.shape
+    n_rows, n_columns = matrix.values.shape
     size = f"{n_columns:,}" if n_rows == n_columns else f"{n_rows:,} \u00d7 {n_columns:,}"
     unit = "snapshot" if matrix.metric == "hamming" else "transition"
-    block = heatmap.grid.block
-    mean = f" (a pixel: mean of {block} \u00d7 {block})" if block > 1 else ""
+    mean = f" (a pixel: mean of {grid.rows.block} \u00d7 {grid.columns.block})" if grid.is_averaged else ""
     parts = [f"{size} {unit}{'' if size == '1' else 's'}{mean}"]
-    if axis.n_samples is not None:
-        parts.append(f"{axis.n_samples:,} samples")
-    if axis.n_classes is not None:
-        parts.append(f"{axis.n_classes:,} classes")
-    return ", ".join(parts)
+    runs = _runs(matrix)
+    parts.append(_both([run.n_samples for run in runs], "samples"))
+    parts.append(_both([run.n_classes for run in runs], "classes"))
+    return ", ".join(part for part in parts if part)
+
+
+def _runs(matrix: Matrix) -> tuple[Axis, Axis]:
+    """Return the two runs that a matrix was made of, in the order of its title."""
+    if isinstance(matrix, Difference):
+        return matrix.a.columns, matrix.b.columns
+    return matrix.axes.rows, matrix.axes.columns
+
+
+def _both(counts: list[int | None], unit: str) -> str:
+    """Return ``1,200 samples``, or ``1,200 and 597 samples`` of two runs; empty unless all are known."""
+    if None in counts:
+        return ""
+    return f"{' and '.join(dict.fromkeys(f'{count:,}' for count in counts))} {unit}"
 
 
 @look()
@@ -169,5 +185,5 @@ def draw_difference(difference: Difference, *, style: Style = DEFAULT_STYLE) -> 
     page = Page(style)
     scale = scale_for([difference], style)
     heatmap, bar = _draw_with_bar(page, difference, scale, 0, style.size * style.dpi, underneath=False)
-    _head(page, difference, heatmap, bar, style, style.title)
+    _head(page, difference, heatmap, bar, default_title(difference) if style.title is None else style.title)
     return page.finish()

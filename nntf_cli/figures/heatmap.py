@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,11 @@ from matplotlib.axes import Axes as Plot
 from matplotlib.image import AxesImage
 
 from nntf_cli.errors import InputError
-from nntf_cli.figures.cells import Grid, Quiet, block_means, enlarge, fit_grid, quiet_of, quiet_share
+from nntf_cli.figures.cells import Grid, Quiet, Side, block_means, enlarge, fit_grid, quiet_of, quiet_share
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import Matrix, Scale, axis_name, rgb
 from nntf_cli.figures.style import FAINT
-from nntf_cli.figures.text import LABEL, SMALL, fit, number, text_width
+from nntf_cli.figures.text import LABEL, SMALL, fit, number, squeeze, text_width
 from nntf_cli.figures.ticks import axis_steps, step_ticks
 from nntf_cli.model import Axis, Fingerprint
 
@@ -77,7 +77,7 @@ def pixels_of(
     off, both = quiet_share(grid, quiet)
     rgba[off] = rgb(scale.quiet_one)
     rgba[both] = rgb(scale.quiet_both)
-    return enlarge(rgba, grid.pixels)
+    return enlarge(rgba, grid.rows.pixels, grid.columns.pixels)
 
 
 def show(plot: Plot, rgba: np.ndarray, extent: tuple[float, float, float, float]) -> None:
@@ -93,7 +93,7 @@ def row_label_room(page: Page, matrix: Matrix, grid: Grid, labels: Labels) -> in
     """Return how far tick labels and axis label reach to the left of a heatmap, in pixels."""
     if not labels.rows:
         return page.px(TICK)
-    texts = _ticks(page, matrix.axes.rows, grid.n_rows, grid, upright=True)[1]
+    texts = _ticks(page, matrix.axes.rows, grid.rows, upright=True)[1]
     return page.px(TICK + PAD + 2) + _widest(page, texts) + page.px(1.5 * LABEL)
 
 
@@ -116,11 +116,11 @@ def draw_heatmap(
     grid = fit_grid(matrix.values.shape, side)
     box = Box(left, top, grid.width, grid.height)
     plot = page.axes(box, label="heatmap")
-    rows, columns = grid.shape[0] * grid.block, grid.shape[1] * grid.block
+    rows, columns = grid.rows.n_blocks * grid.rows.block, grid.columns.n_blocks * grid.columns.block
     pixels = pixels_of(matrix, grid, scale) if rgba is None else rgba
     show(plot, pixels, (-0.5, columns - 0.5, rows - 0.5, -0.5))
     plot.tick_params(length=TICK, pad=PAD, width=0.6, labelsize=SMALL)
-    ticks, texts, name = _ticks(page, matrix.axes.columns, grid.n_columns, grid, upright=False)
+    ticks, texts, name = _ticks(page, matrix.axes.columns, grid.columns, upright=False)
     heatmap = Heatmap(plot, box, grid, ticks, texts, name)
     plot.set_xticks(ticks, texts if labels.columns else [""] * len(ticks))
     if labels.columns:
@@ -140,8 +140,8 @@ def label_columns(page: Page, box: Box, axis: Axis, heatmap: Heatmap, *, named: 
 
 
 def _label_rows(page: Page, plot: Plot, matrix: Matrix, heatmap: Heatmap, wanted: bool) -> None:
-    box, grid = heatmap.box, heatmap.grid
-    ticks, texts, name = _ticks(page, matrix.axes.rows, grid.n_rows, grid, upright=True)
+    box = heatmap.box
+    ticks, texts, name = _ticks(page, matrix.axes.rows, heatmap.grid.rows, upright=True)
     plot.set_yticks(ticks, texts if wanted else [""] * len(ticks))
     if not wanted:
         return
@@ -164,13 +164,13 @@ def _widest(page: Page, texts: list[str]) -> int:
     return page.px(max((text_width(text, SMALL) for text in texts), default=0.0))
 
 
-def _ticks(page: Page, axis: Axis, n: int, grid: Grid, *, upright: bool) -> tuple[np.ndarray, list[str], str]:
-    steps, name = axis_steps(axis, n)
+def _ticks(page: Page, axis: Axis, side: Side, *, upright: bool) -> tuple[np.ndarray, list[str], str]:
+    steps, name = axis_steps(axis, side.n)
 
     def room(texts: list[str]) -> float:
         return page.px(1.8 * SMALL) if upright else _widest(page, texts) + page.px(8)
 
-    rows, texts = step_ticks(steps, grid.pixels / grid.block, room)
+    rows, texts = step_ticks(steps, side.pixels / side.block, room)
     return rows, texts, name
 
 
@@ -187,39 +187,30 @@ def draw_bar(page: Page, scale: Scale, left: int, top: int, height: int) -> Box:
     width = max(page.px(7), 3)
     box = Box(left, top, width, height)
     plot = page.axes(box, label="colour bar")
-    shares = 1 - (np.arange(height) + 0.5) / height
-    column = np.asarray(scale.cmap(shares, bytes=True))
-    show(plot, np.repeat(column[:, None], width, axis=1), (0, 1, 0, 1))
-    values, places = scale.ticks()
+    show(plot, np.repeat(scale.bar(height)[:, None], width, axis=1), (0, 1, 0, 1))
+    values, places = scale.ticks(page.points(height))
     texts = [number(value) for value in values]
     plot.yaxis.tick_right()
     plot.set_xticks([])
     plot.set_yticks(places, texts)
     plot.tick_params(length=TICK, pad=PAD, width=0.6, labelsize=SMALL)
     reach = page.px(TICK + PAD + 3) + _widest(page, texts)
-    label = fit(scale.label, LABEL, page.points(max(height, page.px(60))))
+    room = page.points(max(height, page.px(60)))
+    wanted = scale.label if not scale.short or text_width(scale.label, LABEL) <= room else scale.short
+    label, size = squeeze(wanted, LABEL, room)
     plot.set_label(f"colour bar: {label}")
-    text = page.text(box.right + reach, top + height / 2, label, turned=True)
-    return Box(left, top, text.right - left, height)
+    # what is longer than the bar hangs down, for above it are headings
+    middle = top + max(height, page.px(text_width(label, size)) + 1) / 2
+    text = page.text(box.right + reach, middle, label, size=size, turned=True)
+    return Box(left, top, text.right - left, max(height, text.height))
 
 
 def write_heading(page: Page, box: Box, lines: list[tuple[str, float]], right: int) -> None:
-    """Write a title and lines under it above ``box``, cut to end at ``right``; empty ones are left out."""
+    """Write a title and lines under it above ``box``, made to end at ``right``; empty ones are left out."""
     shown = [(text, size) for text, size in lines if text]
     top = box.top - page.px(5) - sum(page.px(1.35 * size) for _, size in shown)
     for text, size in shown:
         room = page.points(max(right - box.left, page.px(120)))
-        page.text(box.left, top, fit(text, size, room), size=size, color=FAINT if size <= SMALL else "black")
+        line, fitted = squeeze(text, size, room)
+        page.text(box.left, top, line, size=fitted, color=FAINT if size <= SMALL else "black")
         top += page.px(1.35 * size)
-
-
-def write_quiet(page: Page, scale: Scale, marks: Sequence[Quiet], left: int, top: int, room: int, text: str) -> None:
-    """Write what grey means, behind a sample of each grey that is in the figure."""
-    side = page.px(SMALL)
-    one = any(not (q.rows.all() and q.columns.all()) for q in marks if q.any)
-    both = any(q.rows.any() and q.columns.any() for q in marks)
-    colors = [scale.quiet_one] * one + [scale.quiet_both] * both
-    for color in dict.fromkeys(colors):
-        page.swatch(Box(left, top + page.px(0.15 * SMALL), side, side), color)
-        left, room = left + side, room - side
-    page.text(left + page.px(4), top, fit(text, SMALL, page.points(room) - 4), size=SMALL)

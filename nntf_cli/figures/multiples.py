@@ -15,7 +15,7 @@ from nntf_cli.figures.heatmap import draw_bar, show, write_heading
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import counts_scale, rgb
 from nntf_cli.figures.style import FAINT, FLOWS, INK, QUIET_ONE, Style
-from nntf_cli.figures.text import SMALL, TINY, TITLE, fit, number, text_width
+from nntf_cli.figures.text import SMALL, TINY, TITLE, number, text_width, wrap
 from nntf_cli.model import Flows
 
 MOST_TILES = 1_000  #: on one page
@@ -75,7 +75,7 @@ def draw_multiples(
         rgba[delta == 0] = rgb(QUIET_ONE) if quiet[k] else 255
         if not quiet[k]:
             rgba[diagonal, diagonal] = rgb(_DIAGONAL)
-        _frame_tile(canvas, enlarge(rgba, tiling.cell), *tiling.corner(k))
+        _frame_tile(canvas, enlarge(rgba, tiling.cell, tiling.cell), *tiling.corner(k))
     show(plot, canvas, (0, box.width, box.height, 0))
     _write_steps(page, flows, chosen, tiling)
     bar_height = min(box.height - tiling.head - page.px(4), page.px(4 * 72))
@@ -136,18 +136,15 @@ def _write_key(page: Page, classes: ClassChoice, labels: list[str], quiet: np.nd
     names = f"{labels[0]} to {labels[-1]}" if len(labels) > 1 else labels[0]
     if len(labels) <= 12:
         names = ", ".join(labels)
-    lines = [f"in each tile: from class downwards, to class rightwards ({classes.note() or names})"]
-    if quiet.any():
-        lines.append(f"grey: nothing moved ({int(quiet.sum()):,} of {len(quiet):,} transitions)")
+    how = f"in each tile: from class downwards, to class rightwards ({classes.note() or names}); white: none moved"
     top = box.bottom + page.px(3)
-    room = page.points(max(right, page.px(330)))
-    for k, line in enumerate(lines):
-        left = 0
-        if k == 1:
-            page.swatch(Box(0, top + page.px(0.15 * SMALL), page.px(SMALL), page.px(SMALL)), QUIET_ONE)
-            left = page.px(SMALL + 4)
-        page.text(left, top, fit(line, SMALL, room), size=SMALL, color=INK if k else FAINT)
+    for line in wrap(how, SMALL, page.points(max(right, page.px(330)))):
+        page.text(0, top, line, size=SMALL, color=FAINT)
         top += page.px(1.4 * SMALL)
+    if quiet.any():
+        page.swatch(Box(0, top + page.px(0.15 * SMALL), page.px(SMALL), page.px(SMALL)), QUIET_ONE)
+        text = f"grey: nothing moved ({int(quiet.sum()):,} of {len(quiet):,} transitions)"
+        page.text(page.px(SMALL + 4), top, text, size=SMALL)
 
 
 def _head(page: Page, flows: Flows, chosen: list[int], tiling: _Tiling, heading: str, right: int) -> None:

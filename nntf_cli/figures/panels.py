@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nntf_cli.errors import ParameterError
-from nntf_cli.figures.cells import fit_grid, quiet_of
+from nntf_cli.figures.cells import fit_grid
+from nntf_cli.figures.greys import write_greys
 from nntf_cli.figures.heatmap import (
     Heatmap,
     Labels,
@@ -17,26 +18,29 @@ from nntf_cli.figures.heatmap import (
     draw_heatmap,
     row_label_room,
     write_heading,
-    write_quiet,
 )
 from nntf_cli.figures.layout import Box, Page
-from nntf_cli.figures.scales import Matrix, Scale, scale_for
+from nntf_cli.figures.scales import Matrix, scale_for
 from nntf_cli.figures.style import DEFAULT_STYLE, Style, look
 from nntf_cli.figures.text import LABEL, TITLE
 from nntf_cli.figures.ticks import axis_steps
+from nntf_cli.figures.titles import Title, Titles
 from nntf_cli.model import Difference, Fingerprint
 
 MOST_COLUMNS = 6
 _SHARES = (1.0, 0.75, 0.62, 0.52, 0.46, 0.42)  #: of Style.size, for 1 to 6 panels beside each other
+_NARROWEST = 72  #: points from panel to panel at least, for titles
+_LEGEND = 216  #: points that a legend may have under panels that are narrower
 
 
 @look()
 def draw_panels(
     matrices: Sequence[Fingerprint] | Sequence[Difference],
-    titles: Sequence[str],
+    titles: Sequence[Title],
     *,
     differences: Sequence[Difference] = (),
-    difference_titles: Sequence[str] = (),
+    difference_titles: Sequence[Title] = (),
+    subtitle: str = "",
     style: Style = DEFAULT_STYLE,
 ) -> Figure:
     """Draw matrices beside each other on one colour scale, with one colour bar.
@@ -45,13 +49,17 @@ def draw_panels(
     ----------
     matrices : sequence of Fingerprint or of Difference
         What to draw, of one kind; they may differ in size. More than six wrap into several rows.
-    titles : sequence of str
-        One per matrix.
+    titles : sequence of str or of sequence of str
+        One per matrix; a sequence has one line each. A line too long for its panel is made smaller, then cut in
+        its middle, so that the value it ends in stays.
     differences : sequence of Difference
-        Drawn below, on a scale of their own: between the panels they compare where there is one less of
-        them, or half as many, as of ``matrices``; else from the left.
-    difference_titles : sequence of str
+        On a scale of their own. A single one stands to the right of up to five matrices; others below: between
+        the panels they compare where there is one less of them, or half as many, as of ``matrices``; else from
+        the left.
+    difference_titles : sequence of str or of sequence of str
         One per difference.
+    subtitle : str
+        What all panels have in common: a line under the title of the figure, or in its place.
     style : Style
         ``size`` is shared out: two panels beside each other are 0.75 of it each, six 0.42.
 
@@ -71,27 +79,42 @@ def draw_panels(
     LimitError
         The figure would be too large.
     """
-    for drawn, names in ((matrices, titles), (differences, difference_titles)):
-        if len(drawn) != len(names):
-            raise ParameterError(f"{len(names)} titles were given for {len(drawn)} panels")
-        for matrix in drawn:
-            check_drawable(matrix)
+    _check(matrices, titles)
+    _check(differences, difference_titles)
     if not matrices:
         raise ParameterError("there is nothing to draw")
     page = Page(style)
-    n_columns = _n_columns(len(matrices))
-    side = style.size * style.dpi * _SHARES[n_columns - 1]
+    n = len(matrices)
+    beside = len(differences) == 1 and n < MOST_COLUMNS
+    side = style.size * style.dpi * _SHARES[_n_columns(n) - 1 + beside]
     pitch = _pitch(page, [*matrices, *differences], side)
-    end = _draw_rows(page, matrices, titles, scale_for(matrices, style), side, pitch, _places(len(matrices)), 0)
-    if differences:
-        plain = Style(style.size, style.dpi) if isinstance(matrices[0], Fingerprint) else style
-        places = _difference_places(len(differences), len(matrices))
-        top = end + page.px(6)
-        _draw_rows(page, differences, difference_titles, scale_for(differences, plain), side, pitch, places, top)
-    if style.title:
-        extent = page.extent
-        write_heading(page, Box(0, extent.top, 1, 1), [(style.title, TITLE + 1)], extent.right)
+    group = _Group(page, matrices, titles, style, side, pitch)
+    plain = Style(style.size, style.dpi) if isinstance(matrices[0], Fingerprint) else style
+    if beside:
+        compared = _Group(page, differences, difference_titles, plain, side, pitch + page.px(30))
+        _draw_one_row(page, group, compared, side)
+    else:
+        group.draw(_places(n))
+        group.explain(page.extent.bottom + page.px(3), page.px(_LEGEND))
+        if differences:
+            compared = _Group(page, differences, difference_titles, plain, side, pitch)
+            compared.draw(_difference_places(len(differences), n), top=page.extent.bottom + page.px(6))
+            compared.explain(page.extent.bottom + page.px(3), page.px(_LEGEND))
+    _write_title(page, style.title or "", subtitle)
     return page.finish()
+
+
+def _check(matrices: Sequence[Matrix], titles: Sequence[Title]) -> None:
+    if len(matrices) != len(titles):
+        raise ParameterError(f"{len(titles)} titles were given for {len(matrices)} panels")
+    for matrix in matrices:
+        check_drawable(matrix)
+
+
+def _write_title(page: Page, title: str, subtitle: str) -> None:
+    extent = page.extent
+    lines = [(title, TITLE + 1), (subtitle, LABEL)] if title else [(subtitle, TITLE)]
+    write_heading(page, Box(0, extent.top, 1, 1), lines, extent.right)
 
 
 def _n_columns(n: int) -> int:
@@ -122,7 +145,7 @@ def _pitch(page: Page, matrices: Sequence[Matrix], side: float) -> int:
     labels = Labels(rows=not _alike(matrices))
     grids = [fit_grid(matrix.values.shape, side) for matrix in matrices]
     rooms = [row_label_room(page, matrix, grid, labels) for matrix, grid in zip(matrices, grids, strict=True)]
-    return max(grid.width for grid in grids) + max(rooms) + page.px(12)
+    return max(max(grid.width for grid in grids) + max(rooms) + page.px(12), page.px(_NARROWEST))
 
 
 def _alike(matrices: Sequence[Matrix]) -> bool:
@@ -133,56 +156,66 @@ def _alike(matrices: Sequence[Matrix]) -> bool:
     )
 
 
-def _draw_rows(
-    page: Page,
-    matrices: Sequence[Matrix],
-    titles: Sequence[str],
-    scale: Scale,
-    side: float,
-    pitch: int,
-    places: list[tuple[int, float]],
-    top: int,
-) -> int:
-    """Draw panels with their colour bar; return where the next thing may begin."""
-    drawn: list[Heatmap] = []
-    alike = _alike(matrices)
-    heading = page.px(5 + 1.35 * LABEL)
-    heights = [fit_grid(matrix.values.shape, side).height for matrix in matrices]
-    for k, (matrix, title) in enumerate(zip(matrices, titles, strict=True)):
-        row, column = places[k]
-        if k and row > places[k - 1][0]:
-            top = page.extent.bottom + page.px(6)
-        first = k == 0 or row > places[k - 1][0]
-        labels = Labels(rows=first or not alike)
-        left = round(column * pitch)
-        drawn.append(draw_heatmap(page, matrix, scale, left, top + heading, side, labels=labels))
-        box = drawn[-1].box
-        write_heading(page, box, [(title, LABEL)], max(box.right, box.left + pitch - page.px(14)))
-    right = max(heatmap.box.right for heatmap in drawn)
-    first_row = [height for height, place in zip(heights, places, strict=True) if place[0] == 0]
-    draw_bar(page, scale, right + page.px(9), drawn[0].box.top, max(first_row))
-    _write_quiet_panels(page, matrices, scale, drawn[0].box.left, right - drawn[0].box.left)
-    return page.extent.bottom
+class _Group:
+    """Panels on one colour scale, with titles of one size."""
+
+    def __init__(
+        self, page: Page, matrices: Sequence[Matrix], titles: Sequence[Title], style: Style, side: float, pitch: int
+    ) -> None:
+        self._page, self.matrices, self._side, self._pitch = page, matrices, side, pitch
+        self._scale = scale_for(matrices, style)
+        self.titles = Titles(titles, page.points(pitch - page.px(14)))
+        self._drawn: list[Heatmap] = []
+        self.right = 0  #: of the colour bar, or of the panels where these reach further
+
+    def draw(
+        self,
+        places: list[tuple[int, float]],
+        *,
+        left: int = 0,
+        top: int = 0,
+        n_lines: int | None = None,
+        labelled: bool = True,
+    ) -> None:
+        """Draw the panels and their colour bar.
+
+        ``places`` are row and column of each; ``n_lines`` is how many lines of titles to leave room for, if not
+        those of the titles. Rows are labelled before each row of panels unless ``labelled`` is False, and
+        before every panel where these differ.
+        """
+        page, alike = self._page, _alike(self.matrices)
+        lead = self.titles.height(page, self.titles.n_lines if n_lines is None else n_lines)
+        for k, (matrix, (row, column)) in enumerate(zip(self.matrices, places, strict=True)):
+            first = k == 0 or row > places[k - 1][0]
+            if k and first:
+                top = page.extent.bottom + page.px(6)
+            labels = Labels(rows=not alike or (first and labelled))
+            x = left + round(column * self._pitch)
+            heatmap = draw_heatmap(page, matrix, self._scale, x, top + lead, self._side, labels=labels)
+            self.titles.write(page, k, heatmap.box)
+            self._drawn.append(heatmap)
+        boxes = [heatmap.box for heatmap in self._drawn]
+        right = max(box.right for box in boxes)
+        height = max(box.height for box, place in zip(boxes, places, strict=True) if place[0] == 0)
+        self.right = draw_bar(page, self._scale, right + page.px(9), boxes[0].top, height).right
+
+    def explain(self, top: int, least: int) -> None:
+        """Write what grey means, in a text as wide as the panels and at least ``least`` pixels."""
+        left = self._drawn[0].box.left
+        drawn = [(matrix, heatmap.grid) for matrix, heatmap in zip(self.matrices, self._drawn, strict=True)]
+        write_greys(self._page, self._scale, drawn, left, top, max(self.right - left, least))
 
 
-def _write_quiet_panels(page: Page, matrices: Sequence[Matrix], scale: Scale, left: int, room: int) -> None:
-    """Write what grey means, with a number for each panel as long as they are few."""
-    marks = [quiet_of(matrix) for matrix in matrices]
-    quiet = [mark.columns for mark in marks]
-    counts = [int(marks.sum()) for marks in quiet]
-    if not any(counts):
-        return
-    sizes = {len(marks) for marks in quiet}
-    most = max(range(len(counts)), key=counts.__getitem__)
-    text = f"up to {counts[most]:,} of {len(quiet[most]):,} transitions"
-    if len(matrices) <= MOST_COLUMNS and len(sizes) == 1:
-        text = f"{_listed(counts)} of {sizes.pop():,} transitions"
+def _draw_one_row(page: Page, group: _Group, compared: _Group, side: float) -> None:
+    """Draw matrices and to their right, as one more panel, the one difference."""
+    n = len(group.matrices)
+    n_lines = max(group.titles.n_lines, compared.titles.n_lines)
+    group.draw([(0, float(k)) for k in range(n)], n_lines=n_lines)
+    (difference,) = compared.matrices
+    labels = Labels(rows=not _alike([*group.matrices, difference]))
+    grid = fit_grid(difference.values.shape, side)
+    left = page.extent.right + page.px(14) + row_label_room(page, difference, grid, labels)
+    compared.draw([(0, 0.0)], left=left, n_lines=n_lines, labelled=labels.rows)
     top = page.extent.bottom + page.px(3)
-    where = " in A or in B" if isinstance(matrices[0], Difference) else ""
-    text = f"grey: nothing moved{where} ({text})"
-    write_quiet(page, scale, marks, left, top, max(room, page.px(3 * 72)), text)
-
-
-def _listed(counts: list[int]) -> str:
-    texts = [f"{count:,}" for count in counts]
-    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else texts[0]
+    group.explain(top, 0)
+    compared.explain(top, page.px(120))

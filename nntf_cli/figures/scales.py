@@ -19,7 +19,7 @@ from nntf_cli.figures.style import (
     SEQUENTIAL,
     Style,
 )
-from nntf_cli.figures.text import shorten
+from nntf_cli.figures.text import SMALL, shorten
 from nntf_cli.figures.ticks import value_ticks
 from nntf_cli.model import Axis, Difference, Fingerprint
 
@@ -36,6 +36,8 @@ class Scale:
     quiet_both: str = QUIET_BOTH  #: colour of cells in a quiet row and a quiet column
     quiet_one: str = QUIET_ONE  #: colour of other quiet cells
     whole: bool = False  #: the values are counts
+    start: float | None = None  #: where the colour bar begins, unless at ``norm.vmin``
+    short: str = ""  #: label of a bar that is too short for the other
 
     def paint(self, values: np.ndarray) -> np.ndarray:
         """Return the colours of ``values``, uint8 RGBA; white where a value is not finite."""
@@ -44,25 +46,40 @@ class Scale:
         rgba[~finite] = 255
         return rgba
 
-    def ticks(self) -> tuple[list[float], list[float]]:
-        """Return the values to label and where they are on the bar, from 0 (bottom) to 1."""
+    def place(self, value: float) -> float:
+        """Return where a value is on the colour bar, from 0 (bottom) to 1; the middle of a bar of one value."""
+        first = self._first_share()
+        return (float(self.norm(value)) - first) / (1 - first) if first < 1 else 0.5
+
+    def bar(self, n: int) -> np.ndarray:
+        """Return the colours of a bar of ``n`` pixels, from the top, uint8 RGBA."""
+        first = self._first_share()
+        return np.asarray(self.cmap(first + (1 - first) * (1 - (np.arange(n) + 0.5) / n), bytes=True))
+
+    def _first_share(self) -> float:
+        return 0.0 if self.start is None else float(self.norm(self.start))
+
+    def ticks(self, height: float) -> tuple[list[float], list[float]]:
+        """Return the values to label and their places on a bar of ``height`` points."""
         low, high = float(self.norm.vmin or 0), float(self.norm.vmax or 1)
-        values = value_ticks(low, high, 6, whole=self.whole)
         if isinstance(self.norm, PowerNorm):
-            values = _crowded_low_end(high)
-        return values, [float(self.norm(value)) for value in values]
+            values = self._round_counts(high, height)
+        else:
+            most = min(6, max(1, int(height / (1.8 * SMALL))))
+            values = value_ticks(low, high, most, whole=self.whole)
+        return values, [self.place(value) for value in values]
 
-
-def _crowded_low_end(high: float) -> list[float]:
-    """Return 0, round counts up to ``high`` a tenth of a square-root scale apart, and the end."""
-    kept = [0.0]
-    rounds = [d * 10.0**p for p in range(19) for d in (1, 2, 5)]
-    for value in rounds:
-        if value <= high and np.sqrt(value / high) - np.sqrt(kept[-1] / high) >= 0.1:
-            kept.append(value)
-    if 1 - np.sqrt(kept[-1] / high) >= 0.06:
-        kept.append(high)
-    return kept
+    def _round_counts(self, high: float, height: float) -> list[float]:
+        """Return the first count, round ones as far apart as there is room, and the end."""
+        gap = max(0.1, 1.4 * SMALL / height)
+        kept = [float(self.start or 0)]
+        for value in (d * 10.0**p for p in range(19) for d in (1, 2, 5)):
+            if kept[0] < value < high and self.place(value) - self.place(kept[-1]) >= gap:
+                kept.append(value)
+        if kept[-1] < high:
+            crowded = len(kept) > 1 and 1 - self.place(kept[-1]) < 0.8 * gap
+            kept = [*kept[:-1], high] if crowded else [*kept, high]
+        return kept
 
 
 def rgb(color: str) -> np.ndarray:
@@ -92,9 +109,10 @@ def scale_for(matrices: Sequence[Matrix], style: Style) -> Scale:
     if isinstance(first, Difference):
         end = max(-low, high) or 1.0
         cmap = style.colour_map(DIVERGING)
-        label = difference_label(first) if len(matrices) == 1 else "difference of distances d"
         unit = " (samples)" if kinds[0] == _DIFFERENCE_SAMPLES else ""
-        return Scale(_norm(-end, end), cmap, label + unit, QUIET_DIFFERENCE, QUIET_DIFFERENCE)
+        short = "difference of distances" + (unit or " d")
+        label = difference_label(first) + unit if len(matrices) == 1 else short
+        return Scale(_norm(-end, end), cmap, label, QUIET_DIFFERENCE, QUIET_DIFFERENCE, short=short)
     if kinds[0] == _BARE and low < 0:
         end = max(-low, high)
         return Scale(_norm(-end, end), style.colour_map(DIVERGING), "value")
@@ -141,13 +159,14 @@ def _range(matrices: Sequence[Matrix]) -> tuple[float, float]:
 
 
 def counts_scale(high: int, default: str, label: str, style: Style) -> Scale:
-    """Return a square-root scale from 0 to ``high`` samples.
+    """Return a square-root scale for 1 to ``high`` samples.
 
     Flows span three orders of magnitude within one run. The square root keeps the small ones of late training
     apart from 0 and from each other without making 10 look like half of 100, as a logarithm would; it also
-    gives counts an even spread, for their scatter grows with their square root.
+    gives counts an even spread, for their scatter grows with their square root. The bar begins at 1, for cells
+    in which nothing moved are white.
     """
-    return Scale(PowerNorm(0.5, 0, max(high, 1), clip=True), style.colour_map(default), label, whole=True)
+    return Scale(PowerNorm(0.5, 0, max(high, 1), clip=True), style.colour_map(default), label, whole=True, start=1)
 
 
 def axis_name(axis: Axis) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from matplotlib.font_manager import FontProperties
@@ -11,6 +13,9 @@ FONT = "DejaVu Sans"  #: ships with matplotlib, so that a picture looks alike ev
 
 #: Font sizes, points.
 TITLE, LABEL, SMALL, TINY = 9.5, 8.0, 7.0, 6.0
+
+_LEAST = 0.7  #: how far type is made smaller before text is cut
+_LONGEST = 1000  #: characters of a line that are looked at
 
 
 def plain(text: object) -> str:
@@ -33,17 +38,63 @@ def text_width(text: str, points: float) -> float:
 
 def fit(text: object, points: float, room: float) -> str:
     """Return ``text`` made plain and cut, with an ellipsis, to at most ``room`` points."""
-    line = plain(text)
-    if text_width(line[:1000], points) <= room:
-        return line[:1000]
-    low, high = 0, min(len(line), 1000)
+    line = plain(text)[:_LONGEST]
+    if text_width(line, points) <= room:
+        return line
+    return _longest(len(line), points, room, lambda k: line[:k].rstrip() + "…")
+
+
+def _longest(n: int, points: float, room: float, cut: Callable[[int], str]) -> str:
+    """Return ``cut(k)`` for the largest ``k`` up to ``n`` at which it is at most ``room`` wide."""
+    low, high = 0, n
     while low < high:
         middle = (low + high + 1) // 2
-        if text_width(line[:middle].rstrip() + "…", points) <= room:
+        if text_width(cut(middle), points) <= room:
             low = middle
         else:
             high = middle - 1
-    return line[:low].rstrip() + "…"
+    return cut(low)
+
+
+def fit_end(text: object, points: float, room: float) -> str:
+    """Return ``text`` like :func:`fit`, but cut in its middle: names end in what tells them apart, a value."""
+    line = plain(text)
+    line = line if len(line) <= _LONGEST else line[: _LONGEST // 2] + line[-_LONGEST // 2 :]
+    if text_width(line, points) <= room:
+        return line
+    last = len(line) - line.rstrip().rfind(" ") if " " in line.strip() else 0
+
+    def cut(k: int) -> str:
+        tail = min(k, max(-(-k // 2), last))
+        return line[: k - tail].rstrip() + "…" + line[len(line) - tail :]
+
+    return _longest(len(line), points, room, cut)
+
+
+def shrink(texts: Iterable[object], points: float, room: float) -> float:
+    """Return the largest font size up to ``points`` at which all ``texts`` fit, or 70 % of it where none does."""
+    widest = max((text_width(plain(text)[:_LONGEST], points) for text in texts), default=0.0)
+    if widest <= room:
+        return points
+    return max(_LEAST * points, math.floor(10 * points * room / widest) / 10)
+
+
+def squeeze(text: object, points: float, room: float) -> tuple[str, float]:
+    """Return a text for ``room`` points and its font size: made smaller first, then cut in its middle."""
+    size = shrink([text], points, room)
+    return fit_end(text, size, room), size
+
+
+def wrap(text: object, points: float, room: float) -> list[str]:
+    """Return ``text`` as lines of at most ``room`` points, broken at blanks; only a single word is ever cut."""
+    lines: list[str] = []
+    for word in plain(text).split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, points) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(fit(word, points, room))
+    return lines
 
 
 def shorten(text: object, length: int) -> str:
@@ -53,9 +104,9 @@ def shorten(text: object, length: int) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number as a label: whole ones from 10,000 with commas, others in four digits."""
-    if float(value).is_integer():
+    """Return a number as a label: whole ones exactly, from 10,000 with commas, others in at most six digits."""
+    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e9):
         text = f"{int(value):,}" if abs(value) >= 10_000 else str(int(value))
     else:
-        text = f"{value:.4g}"
+        text = f"{value:.6g}"
     return text.replace("-", "\u2212")

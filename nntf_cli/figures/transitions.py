@@ -16,13 +16,15 @@ from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.multiples import draw_multiples
 from nntf_cli.figures.scales import Scale, counts_scale, rgb
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, FLOWS, INK, Style, look
-from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit, number, text_width
+from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit, number, text_width, wrap
+from nntf_cli.figures.titles import Titles
 from nntf_cli.model import Flows
 
 MOST_ANNOTATED = 6  #: transitions drawn with numbers; more are drawn as small multiples
 _BESIDE = 3  #: annotated matrices in one row
 _SHARES = (1.0, 0.85, 0.75)  #: of Style.size, for 1 to 3 matrices beside each other
 _DIAGONAL = "#e9e9e9"
+_FILL = 0.88  #: of the width of a cell, for its number
 
 
 @look()
@@ -109,15 +111,19 @@ def _draw_annotated(
     scale = counts_scale(_largest_flow(matrices), FLOWS, "samples moved", style)
     grid = fit_grid((len(labels), len(labels)), style.size * style.dpi * _SHARES[beside - 1])
     names = [fit(label, SMALL, 90) for label in labels]
+    cell = grid.columns.pixels
+    size = _number_size(matrices, page.points(cell))
+    room = max(page.points(grid.width) + 10, 120 if beside == 1 else 0)
+    titles = Titles([transition_title(flows, i) for i in chosen], room)
     top = 0
     for k, (i, delta) in enumerate(zip(chosen, matrices, strict=True)):
         row, column = divmod(k, beside)
         if row and column == 0:
             top = page.extent.bottom + page.px(10 + 1.35 * LABEL)
         box = Box(column * (grid.width + page.px(14)), top, grid.width, grid.height)
-        plot = _draw_matrix(page, box, delta, scale, flows.stayed is not None, f"transition {i}")
-        _name_classes(page, plot, box, names, grid.pixels, rows=column == 0)
-        write_heading(page, box, [(transition_title(flows, i), LABEL)], box.right + page.px(10))
+        plot = _draw_matrix(page, box, delta, scale, size, f"transition {i}")
+        _name_classes(page, plot, box, names, cell, rows=column == 0)
+        titles.write(page, k, box)
     right = (beside - 1) * (grid.width + page.px(14)) + grid.width
     draw_bar(page, scale, right + page.px(9), 0, grid.height)
     _write_notes(page, flows, classes, right)
@@ -127,10 +133,12 @@ def _draw_annotated(
 
 def _write_notes(page: Page, flows: Flows, classes: ClassChoice, room: int) -> None:
     """Write which classes are shown and what the diagonal is."""
-    stayed = "grey: stayed in their class" if flows.stayed is not None else ""
-    text = "; ".join(note for note in (classes.note(), stayed) if note)
-    room = max(room, page.px(200))
-    page.text(0, page.extent.bottom + page.px(3), fit(text, SMALL, page.points(room)), size=SMALL, color=FAINT)
+    key = "white: none moved, grey: " + ("stayed in their class" if flows.stayed is not None else "the diagonal")
+    text = "; ".join(note for note in (classes.note(), key) if note)
+    top = page.extent.bottom + page.px(3)
+    for line in wrap(text, SMALL, page.points(max(room, page.px(200)))):
+        page.text(0, top, line, size=SMALL, color=FAINT)
+        top += page.px(1.35 * SMALL)
 
 
 def _largest_flow(matrices: list[np.ndarray]) -> int:
@@ -147,24 +155,28 @@ def paint_flows(delta: np.ndarray, scale: Scale) -> np.ndarray:
     return rgba
 
 
-def _draw_matrix(page: Page, box: Box, delta: np.ndarray, scale: Scale, known: bool, label: str) -> Plot:
+def _draw_matrix(page: Page, box: Box, delta: np.ndarray, scale: Scale, size: float, label: str) -> Plot:
     n = len(delta)
     plot = page.axes(box, label=label)
     rgba = paint_flows(delta, scale)
-    show(plot, enlarge(rgba, box.width // n), (-0.5, n - 0.5, n - 0.5, -0.5))
+    show(plot, enlarge(rgba, box.width // n, box.width // n), (-0.5, n - 0.5, n - 0.5, -0.5))
     frame(page, plot)
-    _write_counts(page, plot, delta, rgba, box.width // n, known)
+    _write_counts(plot, delta, rgba, size, page.points(box.width // n))
     return plot
 
 
-def _write_counts(page: Page, plot: Plot, delta: np.ndarray, rgba: np.ndarray, cell: int, known: bool) -> None:
-    """Write numbers into cells, in the largest type in which the longest fits; none that would not fit."""
-    room = page.points(cell) * 0.88
-    shown = [(m, n) for m, n in np.argwhere(delta > 0).tolist() if known or m != n]
-    texts = [f"{delta[m, n]:,}" for m, n in shown]
-    size = next((s for s in (9.0, 8.0, 7.0, 6.0) if all(text_width(text, s) <= room for text in texts)), 5.0)
-    for (m, n), text in zip(shown, texts, strict=True):
-        if text_width(text, size) > room or size * 1.1 > page.points(cell):
+def _number_size(matrices: list[np.ndarray], cell: float) -> float:
+    """Return the largest type in which the longest number of all ``matrices`` fits a cell of ``cell`` points."""
+    texts = {f"{count:,}" for delta in matrices for count in np.unique(delta[delta > 0]).tolist()}
+    sizes = (9.0, 8.0, 7.0, 6.0)
+    return next((s for s in sizes if all(text_width(text, s) <= _FILL * cell for text in texts)), 5.0)
+
+
+def _write_counts(plot: Plot, delta: np.ndarray, rgba: np.ndarray, size: float, cell: float) -> None:
+    """Write numbers into cells; none that would not fit."""
+    for m, n in np.argwhere(delta > 0).tolist():
+        text = f"{delta[m, n]:,}"
+        if text_width(text, size) > _FILL * cell or size * 1.1 > cell:
             continue
         dark = float(rgba[m, n, :3] @ np.array([0.299, 0.587, 0.114])) < 140
         color = FAINT if m == n else "white" if dark else INK

@@ -7,14 +7,16 @@ from matplotlib.axes import Axes as Plot
 
 from nntf_cli.figures.heatmap import PAD, TICK, Heatmap
 from nntf_cli.figures.layout import Box, Page
+from nntf_cli.figures.scales import axis_name
 from nntf_cli.figures.style import FAINT
-from nntf_cli.figures.text import SMALL, fit, number
+from nntf_cli.figures.text import SMALL, number, squeeze
 from nntf_cli.figures.ticks import value_ticks
 from nntf_cli.model import Axis
 
 _BARS, _RULE = "#5f6f80", "#dddddd"
 _LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito: told apart by colour-blind readers
 _MOST_LINES = len(_LINES)
+_NAME_ROOM = 90  #: points for the name of a run beside a panel
 
 
 def accuracies(axis: Axis, n: int) -> list[tuple[str, np.ndarray]]:
@@ -32,7 +34,9 @@ def accuracies(axis: Axis, n: int) -> list[tuple[str, np.ndarray]]:
     return curves[:_MOST_LINES]
 
 
-def draw_underneath(page: Page, axis: Axis, heatmap: Heatmap, top: int, side: float, room: int) -> tuple[Plot, Box]:
+def draw_underneath(
+    page: Page, axis: Axis, heatmap: Heatmap, top: int, side: float, room: int, *, named: bool
+) -> tuple[Plot, Box]:
     """Put the panels that are known underneath a heatmap, each exactly as wide as it.
 
     Parameters
@@ -49,13 +53,17 @@ def draw_underneath(page: Page, axis: Axis, heatmap: Heatmap, top: int, side: fl
         Size of the heatmap as the caller asked for it, pixels; the panels are a sixth of it high.
     room : int
         Width to the right of the panels for their names, pixels.
+    named : bool
+        Name the run too: that of the columns, where rows are of another one.
 
     Returns
     -------
     plot, box
         The lowest panel; the heatmap where nothing is known.
     """
-    n = heatmap.grid.n_columns
+    n = heatmap.grid.columns.n
+    run = [axis_name(axis) or "columns"] if named else []
+    room = max(room, page.px(_NAME_ROOM)) if named else room
     plot, box = heatmap.plot, heatmap.box
     height = max(round(side / 6), page.px(40))
     curves = accuracies(axis, n)
@@ -63,13 +71,14 @@ def draw_underneath(page: Page, axis: Axis, heatmap: Heatmap, top: int, side: fl
         box = Box(box.left, top, box.width, height)
         plot = _panel(page, heatmap, box, "samples moved")
         _draw_moved(plot, axis.moved, box.width / n)
-        _finish_panel(page, box, ["samples", "moved"], [FAINT, FAINT], room)
+        _finish_panel(page, box, ["samples", "moved" + "," * named, *run], [FAINT] * 3, room)
         top = box.bottom + page.px(7)
     if curves:
         box = Box(box.left, top, box.width, height)
         plot = _panel(page, heatmap, box, "accuracy")
         _draw_curves(plot, [values for _, values in curves], box.width / n)
-        _finish_panel(page, box, ["accuracy", *(name for name, _ in curves)], [FAINT, *_LINES], room)
+        words = ["accuracy" + "," * named, *run, *(name for name, _ in curves)]
+        _finish_panel(page, box, words, [FAINT] * (1 + len(run)) + list(_LINES), room)
     return plot, box
 
 
@@ -86,8 +95,8 @@ def _panel(page: Page, heatmap: Heatmap, box: Box, label: str) -> Plot:
 def _finish_panel(page: Page, box: Box, words: list[str], colors: list[str], room: int) -> None:
     top = box.top + max(0, (box.height - len(words) * page.px(1.3 * SMALL)) // 2)
     for word, color in zip(words, colors, strict=False):
-        text = fit(word, SMALL, page.points(room))
-        page.text(box.right + page.px(5), top, text, size=SMALL, color=color)
+        text, size = squeeze(word, SMALL, page.points(room))
+        page.text(box.right + page.px(5), top, text, size=size, color=color)
         top += page.px(1.3 * SMALL)
 
 

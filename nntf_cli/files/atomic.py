@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
+import platform
 import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +17,8 @@ from nntf_cli.errors import OutputError, ParameterError
 
 #: File systems allow 255 bytes; a temporary's name is longer by two dots, the process id and "tmp".
 _LONGEST_NAME = 200
+
+_MACHINE = re.sub(r"[^A-Za-z0-9-]", "", platform.node())[:32] or "here"
 
 #: Writes one file's content to a binary stream.
 Writer = Callable[[BinaryIO], object]
@@ -40,8 +44,8 @@ def publish(outputs: Mapping[str, Writer], inputs: Iterable[str | Path] = ()) ->
     OutputError
         A target cannot be written.
     """
+    refuse_inputs(outputs, inputs)
     targets = {path: Path(os.path.realpath(path)) for path in outputs}
-    _refuse_inputs(targets, inputs)
     if len(set(targets.values())) < len(targets):
         raise ParameterError("two outputs name the same file", where=next(iter(targets)))
     prepared: list[tuple[Path, Path]] = []
@@ -62,12 +66,18 @@ def publish(outputs: Mapping[str, Writer], inputs: Iterable[str | Path] = ()) ->
                 temporary.unlink(missing_ok=True)
 
 
-def _refuse_inputs(targets: Mapping[str, Path], inputs: Iterable[str | Path]) -> None:
-    for given in inputs:
-        for path, target in targets.items():
-            with contextlib.suppress(OSError):
-                if stat.S_ISREG(os.stat(given).st_mode) and os.path.samefile(given, target):
-                    raise ParameterError("is an input and would be overwritten", "name another output", where=path)
+def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str | Path]) -> None:
+    """Refuse to write over what is read, under whatever name.
+
+    Raises
+    ------
+    ParameterError
+        An output is the same file as an input.
+    """
+    for path, given in itertools.product(outputs, list(inputs)):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(os.stat(given).st_mode) and os.path.samefile(given, path):
+                raise ParameterError("is an input and would be overwritten", "name another output", where=path)
 
 
 def _prepare(target: Path, writer: Writer) -> tuple[Path, Path]:
@@ -95,9 +105,13 @@ def _prepare(target: Path, writer: Writer) -> tuple[Path, Path]:
 
 
 def _temporary_stem(target: Path) -> str:
-    """Return how the names of this target's temporaries begin; a long name leaves no room for more."""
+    """Return how the names of this target's temporaries begin; a long name leaves no room for more.
+
+    The machine is part of it: on a shared file system, another one's process numbers say nothing here.
+    """
     name = os.fsencode(target.name)
-    return f".{target.name}" if len(name) <= _LONGEST_NAME else f".{hashlib.sha256(name).hexdigest()}"
+    stem = target.name if len(name) <= _LONGEST_NAME else hashlib.sha256(name).hexdigest()
+    return f".{stem}.{_MACHINE}"
 
 
 def _mode_of(target: Path) -> int | None:

@@ -12,13 +12,14 @@ import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.errors import InputError
-from nntf_cli.files.store import PANEL_BYTES, reading
-from nntf_cli.model import Panel, Scalar
+from nntf_cli.files.store import LABEL_NAMES, PANEL_BYTES, Tile, reading
+from nntf_cli.model import Scalar
 
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 6: "scaleoffset", 32000: "lzf"}
 _FLETCHER32 = 3
 _MOST_ATTRIBUTE_BYTES = 4096
 _MOST_OBJECTS = 1_000_000
+_MOST_LINKS = 16
 
 
 class Hdf5Store:
@@ -40,25 +41,12 @@ class Hdf5Store:
     def names(self) -> list[str]:
         """Return the names of all links, sorted as HDF5 sorts them."""
         with reading(self.where):
-            return list(self._group.keys())
+            return [_readable(name) for name in self._group]
 
     def _holds(self, path: str) -> bool:
-        """Return whether ``path`` exists, refusing every link on the way that is not a hard one."""
-        group, names = self._group, path.split("/")
-        for depth, name in enumerate(names):
-            with reading(f"{self.where}: {path}"):
-                link = group.get(name, getlink=True) if name else None
-                if link is None:
-                    return False
-                if not isinstance(link, h5py.HardLink):
-                    raise InputError(
-                        "is a symbolic or external link", "store the dataset itself", where=f"{self.where}: {path}"
-                    )
-                if depth + 1 < len(names):
-                    group = group[name]
-                    if not isinstance(group, h5py.Group):
-                        return False
-        return True
+        """Return whether ``path`` exists, refusing every link on the way that leaves the file."""
+        with reading(f"{self.where}: {path}"):
+            return _exists(self._group, path, f"{self.where}: {path}", _MOST_LINKS)
 
     def _type(self, path: str) -> Any:
         with reading(f"{self.where}: {path}"):
@@ -90,20 +78,53 @@ class Hdf5Store:
             return {}
         with reading(self.where):
             attrs = (self._group[path] if path else self._group).attrs
-            return {name: _scalar(attrs, name) for name in attrs}
+            return {_readable(name): _scalar(attrs, name) for name in attrs}
 
     def runs(self) -> list[str]:
-        """Return the paths of all groups with the attribute ``format``, in file order."""
+        """Return the paths of all groups that carry ``format`` or hold labels, in file order."""
         paths: list[str] = []
         with reading(self.where):
             self._group.id.links.visit(lambda name: _collect(paths, name))
-            return [p for p in paths if self._holds_quietly(p) and "format" in self._group[p].attrs]
+            return [path for path in paths if self._holds_quietly(path) and _is_run(self._group[path])]
 
     def _holds_quietly(self, path: str) -> bool:
         try:
             return self.is_group(path)
         except InputError:
             return False
+
+
+def _exists(group: h5py.Group, path: str, where: str, links_left: int) -> bool:
+    names = path.split("/")
+    for depth, name in enumerate(names):
+        link = group.get(name, getlink=True) if name else None
+        if link is None:
+            return False
+        if isinstance(link, h5py.SoftLink) and links_left:
+            start = group.file["/"] if link.path.startswith("/") else group
+            target = "/".join([link.path.lstrip("/"), *names[depth + 1 :]])
+            if not _exists(start, target, where, links_left - 1):
+                raise InputError("is a link that leads nowhere", "store the dataset itself", where=where)
+            return True
+        if not isinstance(link, h5py.HardLink):
+            raise InputError(
+                "is a link that leaves the file, or goes in circles", "store the dataset itself", where=where
+            )
+        if depth + 1 < len(names):
+            group = group[name]
+            if not isinstance(group, h5py.Group):
+                return False
+    return True
+
+
+def _is_run(group: h5py.Group) -> bool:
+    links = (group.get(name, getlink=True) for name in LABEL_NAMES)
+    return "format" in group.attrs or any(isinstance(link, h5py.HardLink) for link in links)
+
+
+def _readable(name: str | bytes) -> str:
+    """Return a name as text; h5py returns bytes where it is not UTF-8, and then it is no name that we know."""
+    return name if isinstance(name, str) else name.decode(errors="replace")
 
 
 def _collect(paths: list[str], name: bytes) -> bool | None:
@@ -187,7 +208,7 @@ class Hdf5Array:
                 return np.asarray(self._dataset.asstr(errors="replace")[()], dtype=str)
             return np.asarray(self._dataset[()])
 
-    def tiles(self, column_bytes: int | None = None) -> Iterator[Panel]:
+    def tiles(self, column_bytes: int | None = None) -> Iterator[Tile]:
         """Yield blocks that begin and end where the chunks do, so that each is unpacked once."""
         n_rows, n_columns = self.shape[:2]
         chunk_rows, chunk_columns = (self._dataset.chunks or (1, 1))[:2]
@@ -205,7 +226,7 @@ class Hdf5Array:
             for row in range(0, n_rows, rows):
                 with reading(self.where):
                     block = self._dataset[row : row + rows, column : column + columns]
-                yield Panel(row, column, block)
+                yield Tile(row, column, block)
 
 
 def _multiple(wanted: int, unit: int, most: int) -> int:

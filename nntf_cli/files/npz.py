@@ -12,8 +12,8 @@ import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.errors import InputError
-from nntf_cli.files.store import PANEL_BYTES, reading
-from nntf_cli.model import Panel, Scalar
+from nntf_cli.files.store import LABEL_NAMES, PANEL_BYTES, Tile, reading
+from nntf_cli.model import Scalar
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
@@ -92,13 +92,10 @@ class NpzStore:
         return _scalar_of(array)
 
     def runs(self) -> list[str]:
-        """Return the prefixes below which a key ``format`` stands."""
+        """Return the prefixes below which a key ``format`` or labels stand."""
         start = len(self._prefix)
-        return [
-            key[start:].removesuffix("/format")
-            for key in self._members
-            if key.startswith(self._prefix) and key.endswith("/format")
-        ]
+        groups = (key[start:].rpartition("/") for key in self._members if key.startswith(self._prefix))
+        return list(dict.fromkeys(group for group, _, name in groups if group and name in ("format", *LABEL_NAMES)))
 
 
 def _scalar_of(array: NpzArray) -> Scalar | None:
@@ -151,7 +148,7 @@ class NpzArray:
             done += len(piece)
         return items
 
-    def tiles(self, column_bytes: int | None = None) -> Iterator[Panel]:
+    def tiles(self, column_bytes: int | None = None) -> Iterator[Tile]:
         """Yield blocks in the order of the stream; column by column from row-major data takes several passes."""
         if self._fortran and len(self.shape) > 2:
             yield from _cut(self.read(), column_bytes)
@@ -162,7 +159,7 @@ class NpzArray:
         else:
             yield from self._column_tiles(column_bytes)
 
-    def _row_tiles(self, first: int, last: int) -> Iterator[Panel]:
+    def _row_tiles(self, first: int, last: int) -> Iterator[Tile]:
         n_rows, *rest = self.shape
         row_items = prod(rest)
         memory.require(row_items * self.dtype.itemsize, "one snapshot of it", memory.ELSEWHERE, where=self.where)
@@ -172,19 +169,19 @@ class NpzArray:
             for row in range(0, n_rows, rows):
                 taken = min(rows, n_rows - row)
                 block = self._take(stream, taken * row_items).reshape(taken, *rest)
-                yield Panel(row, first, block[:, first:last])
+                yield Tile(row, first, block[:, first:last])
             stream.read(1)
 
-    def _column_tiles(self, column_bytes: int) -> Iterator[Panel]:
+    def _column_tiles(self, column_bytes: int) -> Iterator[Tile]:
         n_rows, n_columns = self.shape[:2]
         item = self.dtype.itemsize * prod(self.shape[2:])
         width = min(n_columns, max(1, column_bytes // max(1, n_rows * item)))
         for first in range(0, n_columns, width):
             last = min(first + width, n_columns)
-            blocks = [panel.labels for panel in self._row_tiles(first, last)]
-            yield Panel(0, first, np.concatenate(blocks))
+            blocks = [tile.block for tile in self._row_tiles(first, last)]
+            yield Tile(0, first, np.concatenate(blocks))
 
-    def _fortran_tiles(self, max_bytes: int) -> Iterator[Panel]:
+    def _fortran_tiles(self, max_bytes: int) -> Iterator[Tile]:
         n_rows, n_columns = self.shape
         width = max(1, max_bytes // max(1, n_rows * self.dtype.itemsize))
         with reading(self.where), self._archive.open(self._member) as stream:
@@ -192,16 +189,16 @@ class NpzArray:
             for first in range(0, n_columns, width):
                 taken = min(width, n_columns - first)
                 block = self._take(stream, taken * n_rows).reshape(taken, n_rows)
-                yield Panel(0, first, np.ascontiguousarray(block.T))
+                yield Tile(0, first, np.ascontiguousarray(block.T))
             stream.read(1)
 
 
-def _cut(array: np.ndarray, column_bytes: int | None) -> Iterator[Panel]:
+def _cut(array: np.ndarray, column_bytes: int | None) -> Iterator[Tile]:
     if column_bytes is None:
-        yield from (Panel(row, 0, array[row : row + 1]) for row in range(len(array)))
+        yield from (Tile(row, 0, array[row : row + 1]) for row in range(len(array)))
         return
     width = max(1, column_bytes // max(1, array[:, :1].nbytes))
-    yield from (Panel(0, c, array[:, c : c + width]) for c in range(0, array.shape[1], width))
+    yield from (Tile(0, c, array[:, c : c + width]) for c in range(0, array.shape[1], width))
 
 
 def read_npy_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

@@ -8,12 +8,15 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 
 from nntf_cli.errors import InputError
-from nntf_cli.model import Panel, Scalar
+from nntf_cli.model import Scalar
+
+#: What labels are called where they are not in the native layout; a group that holds them is a run.
+LABEL_NAMES = ("labels", "predictions")
 
 #: Labels are read about this many bytes at a time.
 PANEL_BYTES = 16 * 2**20
@@ -23,6 +26,14 @@ _LARGEST_USERBLOCK = 2**20
 
 #: h5py says "Unable to synchronously open file (WHY)"; only WHY is news.
 _H5PY_WRAPPING = re.compile(r"[^()]* synchronously [^()]*\((.+)\)")
+
+
+class Tile(NamedTuple):
+    """A rectangle of an array: rows from ``row`` and columns from ``column`` on."""
+
+    row: int
+    column: int
+    block: np.ndarray  #: (rows, columns, ...)
 
 
 class StoredArray(Protocol):
@@ -36,8 +47,8 @@ class StoredArray(Protocol):
         """Return the whole array."""
         ...
 
-    def tiles(self, column_bytes: int | None = None) -> Iterator[Panel]:
-        """Yield (rows, columns, ...) blocks in panel order, cut as the file stores them.
+    def tiles(self, column_bytes: int | None = None) -> Iterator[Tile]:
+        """Yield blocks, all rows of one range of columns in order, then the next, cut as the file stores them.
 
         With ``column_bytes``, every block holds all rows and about that many bytes.
         """
@@ -71,7 +82,7 @@ class Store(Protocol):
         ...
 
     def runs(self) -> list[str]:
-        """Return the paths of all groups that carry the attribute ``format``."""
+        """Return the paths of all groups that carry the attribute ``format`` or hold labels."""
         ...
 
 

@@ -1,1 +1,9 @@
-"""The compiled loops: plain arrays in, plain arrays out. Callers validate and allocate, kernels only loop."""
+"""The inner loops, twice: compiled by numba, and vectorized in numpy. Plain arrays in, plain arrays out.
+
+``compiled`` and ``vectorized`` have the same functions with the same results; ``engine`` decides which is the
+quicker way to the end of this process. Callers validate, kernels only count.
+"""
+
+from nntf_cli.kernels.choice import engine
+
+__all__ = ["engine"]

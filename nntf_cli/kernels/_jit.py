@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from numba import njit
 
@@ -15,11 +17,35 @@ def jit(function: _Function) -> _Function:
     """Compile a kernel without the GIL and without fastmath, cached on disk where that is possible.
 
     ``NNTF_NUMBA_CACHE=0`` compiles afresh in every process. So does a machine where numba finds no folder to
-    write to (read-only installation, no home): there it would otherwise refuse to import.
+    write to (read-only installation, no home): there it would otherwise refuse to import. A cache that was damaged
+    (a full disk, a killed process) is removed and made again.
     """
-    if os.environ.get("NNTF_NUMBA_CACHE", "1") != "0":
+    compiled = _compiled(function)
+
+    def call(*arguments: object) -> object:
+        nonlocal compiled
         try:
+            return compiled(*arguments)
+        except Exception:
+            # kernels raise nothing of their own, so this is the cache, and nothing was computed yet
+            _forget(compiled, function)
+            compiled = _compiled(function)
+            return compiled(*arguments)
+
+    return cast(_Function, call)
+
+
+def _compiled(function: Callable[..., object]) -> Any:
+    if os.environ.get("NNTF_NUMBA_CACHE", "1") != "0":
+        with contextlib.suppress(RuntimeError):
             return njit(nogil=True, cache=True)(function)
-        except RuntimeError:
-            pass
     return njit(nogil=True)(function)
+
+
+def _forget(compiled: Any, function: Callable[..., object]) -> None:
+    """Remove what is cached of a function."""
+    folder = getattr(getattr(compiled, "stats", None), "cache_path", None)
+    if folder:
+        for path in Path(folder).glob(f"*.{function.__name__}-*.nb[ci]"):
+            with contextlib.suppress(OSError):
+                path.unlink()

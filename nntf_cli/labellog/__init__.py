@@ -4,7 +4,7 @@
 """
 
 from nntf_cli.labellog.description import describe
-from nntf_cli.labellog.reader import open_log, runs_of
+from nntf_cli.labellog.reader import is_log, open_log, runs_of
 from nntf_cli.labellog.writer import write_log
 
-__all__ = ["describe", "open_log", "runs_of", "write_log"]
+__all__ = ["describe", "is_log", "open_log", "runs_of", "write_log"]

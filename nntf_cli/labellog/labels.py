@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nntf_cli.errors import InputError
-from nntf_cli.files.store import PANEL_BYTES, StoredArray
+from nntf_cli.files.store import PANEL_BYTES, StoredArray, Tile
 from nntf_cli.labellog.writer import label_dtype
 from nntf_cli.model import NO_MISSING, Panel
 
@@ -56,13 +56,13 @@ class StoredLabels:
         self.n_classes()
         return self._n_missing
 
-    def _converted(self, tiles: Iterator[Panel]) -> Iterator[Panel]:
+    def _converted(self, tiles: Iterator[Tile]) -> Iterator[Panel]:
         largest, n_missing = 0, 0
         for row, column, block in tiles:
             labels = self._to_labels(block, row, column)
             top, gone = self._largest_label(labels, row, column)
             largest, n_missing = max(largest, top), n_missing + gone
-            yield Panel(row, column, labels)
+            yield Panel(row, column, labels, top + 1)
         self._largest, self._n_missing = largest, n_missing
 
     def _to_labels(self, block: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -146,16 +146,16 @@ class SnapshotStack:
         """Return all snapshots."""
         return np.stack([array.read() for array in self._arrays])
 
-    def tiles(self, column_bytes: int | None = None) -> Iterator[Panel]:
+    def tiles(self, column_bytes: int | None = None) -> Iterator[Tile]:
         """Yield some snapshots at a time; column by column takes several passes over all of them."""
         n_snapshots, n_samples = self.shape[:2]
         row_bytes = max(1, self.dtype.itemsize * int(np.prod(self.shape[1:])))
         if column_bytes is None:
             rows = max(1, PANEL_BYTES // row_bytes)
             for row in range(0, n_snapshots, rows):
-                yield Panel(row, 0, np.stack([array.read() for array in self._arrays[row : row + rows]]))
+                yield Tile(row, 0, np.stack([array.read() for array in self._arrays[row : row + rows]]))
             return
         width = max(1, column_bytes * n_samples // (row_bytes * n_snapshots))
         for column in range(0, n_samples, width):
             parts = [array.read()[column : column + width] for array in self._arrays]
-            yield Panel(0, column, np.stack(parts))
+            yield Tile(0, column, np.stack(parts))

@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nntf_cli.errors import InputError
-from nntf_cli.files.store import Store, StoredArray
+from nntf_cli.files.store import LABEL_NAMES, Store, StoredArray
 from nntf_cli.labellog import checks
 from nntf_cli.labellog.labels import SnapshotStack, StoredLabels
 from nntf_cli.labellog.writer import FORMAT, FORMAT_VERSION
 from nntf_cli.model import NO_MISSING, LabelLog, Scalar, Split
 
-_LABELS = ("labels", "predictions")
 _STEPS = ("iterations", "steps", "epochs")
 _TRUE = ("targets", "true")
 _RESERVED_ATTRIBUTES = ("num_classes", "schema", "schema_version")
-_SPLIT_LABELS = re.compile(r"(.+)_(?:labels|predictions)")
+_SPLITLABEL_NAMES = re.compile(r"(.+)_(?:labels|predictions)")
 _SCALAR = re.compile(r"(?:.+_)?(?:loss|accuracy)")
 _NUMBERED = re.compile(r"(|.*[^0-9])([0-9]{1,18})", re.ASCII | re.DOTALL)
 _OTHER_GROUPS = {"hparams", "run", "samples", "classes"}
@@ -42,6 +41,7 @@ class _Parts:
     missing: dict[str, int] = field(default_factory=dict)
     run_uuid: str = ""
     warnings: list[str] = field(default_factory=list)
+    used: set[str] = field(default_factory=set)  #: names that were understood, whether or not they were needed
 
 
 def read_layout(store: Store) -> LabelLog | None:
@@ -58,7 +58,7 @@ def read_layout(store: Store) -> LabelLog | None:
     names = store.names()
     if "format" in attributes:
         return _finish(store, _native(store, attributes))
-    main = [name for name in _LABELS if name in names]
+    main = [name for name in LABEL_NAMES if name in names]
     others = _split_arrays(names)
     if main or others:
         return _finish(store, _flat(store, attributes, main, others))
@@ -68,11 +68,19 @@ def read_layout(store: Store) -> LabelLog | None:
     return None
 
 
+def looks_like_log(store: Store) -> bool:
+    """Return whether some flat layout would be recognised, valid or not."""
+    names = store.names()
+    return (
+        any(name in LABEL_NAMES for name in names) or bool(_split_arrays(names)) or _numbered(store, names) is not None
+    )
+
+
 def _split_arrays(names: list[str]) -> dict[str, str]:
     """Return split -> name of its labels, for names such as ``test_labels``."""
     found: dict[str, str] = {}
     for name in names:
-        match = _SPLIT_LABELS.fullmatch(name)
+        match = _SPLITLABEL_NAMES.fullmatch(name)
         if match and match[1] not in _NOT_SPLITS:
             found.setdefault(match[1], name)
     return found
@@ -98,14 +106,14 @@ def _native(store: Store, attributes: Mapping[str, Scalar | None]) -> _Parts:
         parts.arrays[split] = _present(store, f"labels/{split}")
         parts.missing[split] = _native_missing(parts.arrays[split], declared)
         for into, kind in ((parts.true, "true"), (parts.ids, "id")):
-            array = _optional(store, f"samples/{split}/{kind}")
+            array = store.array(f"samples/{split}/{kind}")
             if array is not None:
                 into[split] = array
     if not parts.arrays:
         raise InputError("has no labels", "expected labels/<split>", where=store.where)
     _check_labels(parts)
     _native_snapshots(store, parts)
-    names = _optional(store, "classes/name")
+    names = store.array("classes/name")
     parts.class_names = None if names is None else checks.class_names(names, declared)
     parts.hparams = _known(store.attributes("run"))
     parts.run_uuid = str(attributes.get("run-uuid") or "")
@@ -144,10 +152,6 @@ def _present(store: Store, path: str) -> StoredArray:
     return array
 
 
-def _optional(store: Store, path: str) -> StoredArray | None:
-    return store.array(path)
-
-
 def _known(attributes: Mapping[str, Scalar | None]) -> dict[str, Scalar]:
     return {name: value for name, value in attributes.items() if value is not None}
 
@@ -164,6 +168,7 @@ def _flat(store: Store, attributes: Mapping[str, Scalar | None], main: list[str]
     parts = _Parts(f"flat {store.kind}", {}, _flat_declared(store, attributes))
     for split, name in by_split.items():
         parts.arrays[split] = _present(store, name)
+    parts.used |= set(by_split.values())
     _check_labels(parts)
     _flat_extras(store, attributes, parts)
     return parts
@@ -199,18 +204,26 @@ def _flat_extras(store: Store, attributes: Mapping[str, Scalar | None], parts: _
             parts.true[split] = true
     for name in names:
         if _SCALAR.fullmatch(name) and len((array := _present(store, name)).shape):
+            parts.used.add(name)
             key = name.removeprefix("train_")
             parts.scalars[key] = checks.scalar_series(array, n_snapshots)
     if "class_names" in names:
+        parts.used.add("class_names")
         parts.class_names = checks.class_names(_present(store, "class_names"), parts.declared)
         parts.declared = len(parts.class_names)
     hparams = {**_known(attributes), **_known(store.attributes("hparams"))}
+    parts.used |= {"hparams", *_known(attributes)}
+    ignored = [name for name in names if name not in parts.used]
+    if ignored:
+        listed = ", ".join(map(repr, ignored[:5])) + (", ..." if len(ignored) > 5 else "")
+        parts.warnings.append(f"{listed} is not a name that nntf knows, and is left alone")
     parts.hparams = {name: value for name, value in hparams.items() if name not in _RESERVED_ATTRIBUTES}
 
 
 def _first(store: Store, names: list[str], wanted: tuple[str, ...], parts: _Parts) -> StoredArray | None:
     """Return the first array of several names for the same thing, and warn where there are more."""
     found = [name for name in wanted if name in names]
+    parts.used.update(found)
     if len(found) > 1:
         parts.warnings.append(f"'{found[0]}' is used, {', '.join(map(repr, found[1:]))} is not")
     return _present(store, found[0]) if found else None
@@ -267,6 +280,7 @@ def _per_snapshot(store: Store, attributes: Mapping[str, Scalar | None], numbere
         _flat_declared(store, attributes),
     )
     parts.step = np.array(list(numbered), dtype=np.int64)
+    parts.used |= {path.split("/")[0] for path in numbered.values()}
     _flat_extras(store, attributes, parts)
     return parts
 

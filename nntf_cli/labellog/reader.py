@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from nntf_cli.errors import InputError
-from nntf_cli.files.store import Store, open_store
-from nntf_cli.labellog.layouts import read_layout
+from nntf_cli.files.store import Store, open_store, sniff
+from nntf_cli.labellog.layouts import looks_like_log, read_layout
+from nntf_cli.labellog.writer import FORMAT
 from nntf_cli.model import LabelLog
 
 _LISTED = 8
@@ -48,6 +49,18 @@ def open_log(address: str | os.PathLike[str], data: bytes | None = None) -> Labe
             )
         log = replace(log, chosen_split=rest[0])
     return replace(log, name=log.name or _default_name(path, root, store))
+
+
+def is_log(path: str) -> bool:
+    """Return whether a file is a label log, or holds some; what is damaged beyond telling is not."""
+    try:
+        if sniff(path) not in ("HDF5", "NPZ"):
+            return False
+        store = open_store(path)
+        kind = store.attributes().get("format", "")
+        return kind == FORMAT if kind else bool(store.runs() or looks_like_log(store))
+    except InputError:
+        return False
 
 
 def split_address(address: str) -> tuple[str, list[str]]:

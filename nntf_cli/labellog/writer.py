@@ -81,9 +81,9 @@ def write_log(
         The file cannot be written.
     """
     if os.path.exists(path) and not force:
-        raise ParameterError("exists already", "a label log is only replaced by force", where=str(path))
+        raise ParameterError("exists already", "pass force=True to replace it", where=str(path))
     arrays, root = _contents(labels, n_classes, step, scalars or {}, class_names, true or {}, ids or {})
-    run: dict[str, Scalar] = {**({"name": name} if name else {}), **(hparams or {})}
+    run = {**({"name": name} if name else {}), **_scalars(hparams or {})}
     root["run-uuid"] = _content_uuid(arrays, run)
     write = write_npz if Path(path).suffix.lower() == ".npz" else write_hdf5
     publish({os.fspath(path): lambda stream: write(stream, arrays, {"": root, "run": run})})
@@ -99,8 +99,8 @@ def _contents(
     ids: Mapping[str, ArrayLike],
 ) -> tuple[dict[str, np.ndarray], dict[str, Scalar]]:
     """Return every dataset by its path, checked against each other, and the root attributes."""
-    if not labels:
-        raise ParameterError("a label log needs at least one split")
+    if not isinstance(labels, Mapping) or not labels:
+        raise ParameterError("labels must map at least one split to its labels", "for instance {'train': labels}")
     narrowed = {split: _narrow(split, np.asarray(given), n_classes) for split, given in labels.items()}
     n_snapshots = len(next(iter(narrowed.values())))
     steps = np.arange(n_snapshots) if step is None else np.asarray(step)
@@ -157,6 +157,19 @@ def _per_sample(
             raise ParameterError(f"samples/{split}/true holds a class outside [0, {n_classes})")
         return array.astype(label_dtype(n_classes))
     return array.astype(np.int64)
+
+
+def _scalars(hparams: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Return hyperparameters as plain Python values, refusing what is no scalar."""
+    plain: dict[str, Scalar] = {}
+    for name, value in hparams.items():
+        value = value.item() if isinstance(value, np.generic) else value
+        if not isinstance(value, (bool, int, float, str)):
+            raise ParameterError(
+                f"hyperparameter {name!r} is {value!r}, neither number nor text", "leave it out, or pass str(...)"
+            )
+        plain[name] = value
+    return plain
 
 
 def _content_uuid(arrays: Mapping[str, np.ndarray], run: Mapping[str, Scalar]) -> str:

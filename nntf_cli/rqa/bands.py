@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -13,6 +14,8 @@ from nntf_cli.model import Band, Difference, Fingerprint
 
 CONVENTIONS = ("paper", "standard")
 EDGES = ("half-open", "closed")
+
+_MOST_BANDS = 1000
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,11 @@ class Settings:
     band: Band | None = None
     value_range: tuple[float, float] | None = None
     edges: str = "half-open"
+
+    def outside(self, matrix: Fingerprint | Difference) -> int:
+        """Return how many entries lie outside the range that the bands tile."""
+        low, high = self._range
+        return int(np.count_nonzero((matrix.values < low) | (matrix.values > high)))
 
     def __post_init__(self) -> None:
         """Check the values against each other."""
@@ -99,18 +107,26 @@ class Settings:
         InputError
             The matrix is empty, holds nan, or values outside [0, 1] and no range is given.
         """
-        values, where = matrix.values, matrix.axes.rows.source
+        values, where = matrix.values, matrix.origin
         if values.size == 0:
             raise InputError("the matrix is empty", "compute it from at least two snapshots", where=where)
         low, high = float(np.min(values)), float(np.max(values))
-        if np.isnan(low) or np.isnan(high):
-            raise InputError("the matrix holds nan", "compute it again from the label log", where=where)
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise InputError("the matrix holds nan or infinity", "compute it again from the label log", where=where)
         if self.value_range is None and self.band is None and not 0 <= low <= high <= 1:
             raise InputError(
                 f"values run from {low:.6g} to {high:.6g}, outside [0, 1]",
-                f"say which range the bands shall tile, for instance --range {low:.6g}:{high:.6g}",
+                f"say which range the bands shall tile, for instance --range {_covering(low, high)}",
                 where=where,
             )
+
+
+def _covering(low: float, high: float) -> str:
+    """Return round numbers LO:HI that hold all values; a difference is best seen around 0."""
+    if low < 0:
+        bound = 1 if max(-low, high) <= 1 else math.ceil(max(-low, high))
+        return f"{-bound}:{bound}"
+    return f"0:{max(1, math.ceil(high))}"
 
 
 def _exact(width: str | float) -> Fraction:
@@ -118,6 +134,8 @@ def _exact(width: str | float) -> Fraction:
         exact = Fraction(str(width).strip())
     except (ValueError, ZeroDivisionError):
         exact = Fraction(0)
+    if 0 < exact < Fraction(1, _MOST_BANDS):
+        raise ParameterError(f"--bands {width}: more than {_MOST_BANDS} bands", "give a larger width")
     if exact <= 0 or (1 / exact).denominator != 1:
         raise ParameterError(f"--bands {width}: 1 / width must be a whole number", "for instance 0.05 for 20 bands")
     return exact

@@ -8,9 +8,13 @@ Webber & Zbilut (1994); Marwan et al., Physics Reports 438 (2007) ("standard").
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
-from nntf_cli.kernels.lines import count_lines
+from nntf_cli.kernels import engine
+from nntf_cli.kernels.choice import COST_PER_POINT
 from nntf_cli.model import Band, Difference, Fingerprint
 from nntf_cli.rqa.bands import Settings
 
@@ -21,32 +25,60 @@ Value = float | int | None
 _PAPER_EPSILON = 1e-8
 
 
-def line_counts(recurrence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Count diagonal and vertical lines by their length.
+@dataclass(frozen=True)
+class Lines:
+    """What one band of a matrix consists of."""
+
+    band: Band
+    shape: tuple[int, ...]  #: of the matrix
+    diagonal: np.ndarray  #: (longest + 1,) int64: lines on all diagonals by their length; entry 0 is unused
+    vertical: np.ndarray  #: (P + 1,) int64: lines in all columns
+    main: np.ndarray  #: (n,) bool: the main diagonal of a square matrix; empty for another
+
+    @property
+    def n_points(self) -> int:
+        """Recurrent points, the main diagonal included."""
+        return points_in_lines(self.vertical, 1)
+
+    @property
+    def n_off(self) -> int:
+        """Recurrent points off the main diagonal."""
+        return self.n_points - int(np.count_nonzero(self.main))
+
+    @property
+    def rate(self) -> float | None:
+        """RR: n_off / (P (P - 1)) for a square matrix, n / (P Q) for another; None for a single cell."""
+        n_rows, n_columns = self.shape
+        cells = n_rows * (n_rows - 1) if n_rows == n_columns else n_rows * n_columns
+        return self.n_off / cells if cells else None
+
+    @property
+    def off_diagonal(self) -> np.ndarray:
+        """``diagonal`` without the lines on the main diagonal."""
+        return self.diagonal - lines_in(self.main, len(self.diagonal))
+
+
+def lines_in(points: np.ndarray, size: int) -> np.ndarray:
+    """Count the lines of a single sequence by their length, (size,) int64."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[0], points.astype(np.int8), [0]])))
+    return np.bincount(ends[1::2] - ends[::2], minlength=size)
+
+
+def count_lines(values: np.ndarray, bands: Sequence[Band]) -> list[Lines]:
+    """Binarise a matrix to each band and count its lines.
 
     Parameters
     ----------
-    recurrence : ndarray of bool, shape (P, Q)
-        B: where the distance lies in the band.
-
-    Returns
-    -------
-    diagline_counts : ndarray of int64, shape (min(P, Q) + 1,)
-        Lines on all diagonals, the main one included; entry v counts those v points long, entry 0 is unused.
-    vertline_counts : ndarray of int64, shape (P + 1,)
-        Lines in all columns.
+    values : ndarray of float64, shape (P, Q)
+        The matrix.
+    bands : sequence of Band
+        Increasing; only neighbours may overlap.
     """
-    n_rows, n_columns = recurrence.shape
-    diagline_counts = np.zeros(min(n_rows, n_columns) + 1, dtype=np.int64)
-    vertline_counts = np.zeros(n_rows + 1, dtype=np.int64)
-    count_lines(np.ascontiguousarray(recurrence), diagline_counts, vertline_counts)
-    return diagline_counts, vertline_counts
-
-
-def main_diagonal_counts(recurrence: np.ndarray) -> np.ndarray:
-    """Count the lines on the main diagonal by their length, as :func:`line_counts` does."""
-    column = np.ascontiguousarray(np.diagonal(recurrence).reshape(-1, 1))
-    return line_counts(column)[1]
+    kernels = engine(COST_PER_POINT * values.size * len(bands))
+    lows, highs = np.array([band.lo for band in bands]), np.array([band.hi for band in bands])
+    diagonal, vertical = kernels.band_lines(values, lows, highs, np.array([band.closed for band in bands]))
+    main = np.diagonal(values) if values.shape[0] == values.shape[1] else np.zeros(0)
+    return [Lines(band, values.shape, diagonal[k], vertical[k], band.holds(main)) for k, band in enumerate(bands)]
 
 
 def _from(counts: np.ndarray, shortest: int) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +100,7 @@ def share_in_lines(counts: np.ndarray, shortest: int) -> float | None:
     Parameters
     ----------
     counts : ndarray of int64
-        Lines by their length, as :func:`line_counts` gives them.
+        Lines by their length.
     shortest : int
         l_min or v_min.
 
@@ -140,7 +172,7 @@ def chance_of_lines(rate: float, shortest: int) -> float:
     return 1.0 - sum(k * rate ** (k - 1) * (1.0 - rate) ** 2 for k in range(1, shortest))
 
 
-def laminarity_chance(recurrence: np.ndarray, rate: float, v_min: int) -> float:
+def laminarity_chance(lines: Lines, v_min: int, *, symmetric: bool) -> float | None:
     """Return the laminarity to expect where nothing but the recurrence rate is known.
 
     In a band without the main diagonal that is :func:`chance_of_lines`. Where the main diagonal recurs, vertical
@@ -151,24 +183,24 @@ def laminarity_chance(recurrence: np.ndarray, rate: float, v_min: int) -> float:
 
     Parameters
     ----------
-    recurrence : ndarray of bool, shape (P, Q)
-        B.
-    rate : float
-        RR, the main diagonal left out.
+    lines : Lines
+        The band.
     v_min : int
         Shortest vertical line.
+    symmetric : bool
+        Whether the entries below the diagonal mirror those above; if not, all are permuted.
+
+    Returns
+    -------
+    float or None
+        None for a single cell.
     """
-    n_rows, n_columns = recurrence.shape
-    diagonal = np.diagonal(recurrence)
-    if n_rows != n_columns or not diagonal.any():
-        return chance_of_lines(rate, v_min)
-    n_points = int(np.count_nonzero(recurrence))
-    n_off = n_points - int(np.count_nonzero(diagonal))
-    mirrored = bool((recurrence == recurrence.T).all())
-    cells = n_rows * (n_rows - 1) // (2 if mirrored else 1)
-    drawn = n_off // (2 if mirrored else 1)
-    short = sum(v * _expected_lines(diagonal, cells, drawn, v) for v in range(1, min(v_min, n_rows + 1)))
-    return 1.0 - short / n_points
+    if lines.rate is None or not lines.main.any():
+        return None if lines.rate is None else chance_of_lines(lines.rate, v_min)
+    n, both = len(lines.main), 2 if symmetric else 1
+    cells, drawn = n * (n - 1) // both, lines.n_off // both
+    short = sum(v * _expected_lines(lines.main, cells, drawn, v) for v in range(1, min(v_min, n + 1)))
+    return 1.0 - short / lines.n_points
 
 
 def _expected_lines(diagonal: np.ndarray, cells: int, drawn: int, length: int) -> float:
@@ -228,25 +260,28 @@ def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None)
     """
     settings = settings or Settings()
     settings.check(matrix)
-    return [_measure(matrix.values, band, settings) for band in settings.bands]
+    symmetric = _is_symmetric(matrix.values)
+    return [measure(lines, settings, symmetric=symmetric) for lines in count_lines(matrix.values, settings.bands)]
 
 
-def _measure(values: np.ndarray, band: Band, settings: Settings) -> dict[str, Value]:
-    recurrence = band.holds(values)
-    diaglines, vertlines = line_counts(recurrence)
-    n_points = int(np.count_nonzero(recurrence))
-    n_off, rate = off_diagonal(recurrence, n_points)
-    row: dict[str, Value] = {"band_lo": band.lo, "band_hi": band.hi, "n_points": n_points, "rr": rate}
+def _is_symmetric(values: np.ndarray) -> bool:
+    return values.shape[0] == values.shape[1] and bool(np.array_equal(values, values.T))
+
+
+def measure(lines: Lines, settings: Settings, *, symmetric: bool) -> dict[str, Value]:
+    """Return the measures of one band, named as in :func:`per_band`."""
+    row: dict[str, Value] = {
+        "band_lo": lines.band.lo,
+        "band_hi": lines.band.hi,
+        "n_points": lines.n_points,
+        "rr": lines.rate,
+    }
     if settings.convention == "paper":
-        row["lam"] = paper_laminarity(vertlines, settings.shortest_vertical)
-        row["ent"] = paper_entropy(diaglines, settings.l_min)
+        row["lam"] = paper_laminarity(lines.vertical, settings.shortest_vertical)
+        row["ent"] = paper_entropy(lines.diagonal, settings.l_min)
         return row
-    if is_square(recurrence):
-        main = main_diagonal_counts(recurrence)
-        diaglines = diaglines - main
-    row |= _standard(diaglines, vertlines, settings)
-    chance = None if rate is None else laminarity_chance(recurrence, rate, settings.shortest_vertical)
-    row["lam_chance"] = chance
+    row |= _standard(lines.off_diagonal if len(lines.main) else lines.diagonal, lines.vertical, settings)
+    row["lam_chance"] = laminarity_chance(lines, settings.shortest_vertical, symmetric=symmetric)
     return row
 
 
@@ -264,21 +299,3 @@ def _standard(diaglines: np.ndarray, vertlines: np.ndarray, settings: Settings) 
         "v_max": longest(vertlines),
         "v_entr": entropy(vertlines, v_min),
     }
-
-
-def is_square(recurrence: np.ndarray) -> bool:
-    """Return whether there is a main diagonal to leave out."""
-    return recurrence.shape[0] == recurrence.shape[1]
-
-
-def off_diagonal(recurrence: np.ndarray, n_points: int) -> tuple[int, float | None]:
-    """Return how many recurrent points lie off the main diagonal, and RR.
-
-    RR is n_off / (P (P - 1)) for a square matrix, n / (P Q) for another; None for a single cell.
-    """
-    n_rows, n_columns = recurrence.shape
-    if not is_square(recurrence):
-        return n_points, n_points / (n_rows * n_columns)
-    n_off = n_points - int(np.count_nonzero(np.diagonal(recurrence)))
-    cells = n_rows * (n_rows - 1)
-    return n_off, n_off / cells if cells else None

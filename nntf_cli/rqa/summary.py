@@ -10,7 +10,7 @@ import numpy as np
 from nntf_cli.errors import ParameterError
 from nntf_cli.model import Axis, Band, Difference, Fingerprint, Scalar
 from nntf_cli.rqa.bands import Settings
-from nntf_cli.rqa.measures import Value, line_counts, per_band
+from nntf_cli.rqa.measures import Lines, Value, count_lines, measure
 
 SELECTIONS = ("lowest", "max")
 
@@ -26,6 +26,8 @@ class Summary:
     """What stands for one matrix: laminarity and entropy, each with its band."""
 
     axis: Axis  #: the run that the rows of the matrix belong to
+    split: str | None
+    of_one_run: bool  #: not a difference, and not two runs crossed
     shape: tuple[int, ...]  #: of the matrix
     b_lam: Band | None
     lam: float | None
@@ -59,7 +61,9 @@ def summarize(matrix: Fingerprint | Difference, settings: Settings | None = None
     settings = settings or Settings()
     if select not in SELECTIONS:
         raise ParameterError(f"unknown selection {select!r}", f"one of {', '.join(SELECTIONS)}")
-    rows = per_band(matrix, settings)
+    settings.check(matrix)
+    lines = count_lines(matrix.values, settings.bands)
+    rows = [measure(of_band, settings, symmetric=False) for of_band in lines]
     lams = [row["lam"] for row in rows]
     ents = [row["ent" if settings.convention == "paper" else "entr"] for row in rows]
     if select == "lowest":
@@ -67,18 +71,20 @@ def summarize(matrix: Fingerprint | Difference, settings: Settings | None = None
     else:
         i_lam = _first_best(lams, lambda lam: lam)
         i_ent = _first_best(ents, lambda ent: -ent if 0 < ent < _LARGEST_ENTROPY else None)
-    b_lam = None if i_lam is None else settings.bands[i_lam]
-    b_ent = None if i_ent is None else settings.bands[i_ent]
+    of_lam = None if i_lam is None else lines[i_lam]
+    of_ent = None if i_ent is None else lines[i_ent]
     return Summary(
         axis=matrix.axes.rows,
+        split=matrix.split,
+        of_one_run=isinstance(matrix, Fingerprint) and not matrix.axes.is_cross,
         shape=matrix.values.shape,
-        b_lam=b_lam,
+        b_lam=None if of_lam is None else of_lam.band,
         lam=None if i_lam is None else lams[i_lam],
-        b_ent=b_ent,
+        b_ent=None if of_ent is None else of_ent.band,
         ent=None if i_ent is None else ents[i_ent],
-        n_lam=None if i_lam is None else int(rows[i_lam]["n_points"] or 0),
-        rr_lam=None if i_lam is None else rows[i_lam]["rr"],
-        notes=tuple(_notes(matrix, settings, b_lam, b_ent)),
+        n_lam=None if of_lam is None else of_lam.n_points,
+        rr_lam=None if of_lam is None else of_lam.rate,
+        notes=tuple(_line_notes(settings, of_lam, of_ent) + _quiet_notes(matrix)),
     )
 
 
@@ -93,21 +99,14 @@ def _first_best(values: Sequence[Value], score: Callable[[float], float | None])
     return max(scored, key=scored.__getitem__) if scored else None
 
 
-def _notes(matrix: Fingerprint | Difference, settings: Settings, b_lam: Band | None, b_ent: Band | None) -> list[str]:
+def _line_notes(settings: Settings, of_lam: Lines | None, of_ent: Lines | None) -> list[str]:
     notes = []
-    n_rows, n_columns = matrix.values.shape
-    if b_ent is not None and settings.convention == "paper" and n_rows == n_columns:
-        diaglines, _ = line_counts(b_ent.holds(matrix.values))
-        if diaglines[-1] == 1 and diaglines[settings.l_min :].sum() == 1:
-            notes.append("ent: main diagonal only (ln P / P)")
-    if b_lam is not None:
-        recurrence = b_lam.holds(matrix.values)
-        n_off = int(np.count_nonzero(recurrence))
-        if n_rows == n_columns:
-            n_off -= int(np.count_nonzero(np.diagonal(recurrence)))
-        if n_off <= n_columns:  # not even one point per column besides the main diagonal
-            notes.append(f"lam rests on {n_off} point{'' if n_off == 1 else 's'}")
-    return notes + _quiet_notes(matrix)
+    if of_ent is not None and settings.convention == "paper" and len(of_ent.main):
+        lone = of_ent.diagonal[-1] == 1 and of_ent.diagonal[settings.l_min :].sum() == 1
+        notes += ["ent: main diagonal only (ln P / P)"] if lone else []
+    if of_lam is not None and of_lam.n_off <= of_lam.shape[1]:  # not even one per column besides the diagonal
+        notes.append(f"lam rests on {of_lam.n_off} point{'' if of_lam.n_off == 1 else 's'}")
+    return notes
 
 
 def _quiet_notes(matrix: Fingerprint | Difference) -> list[str]:
@@ -148,11 +147,11 @@ def summary_rows(
     rows = []
     for i, summary in enumerate(summaries):
         axis = summary.axis
-        accuracy, accuracy_split = final_accuracy(axis)
+        accuracy, accuracy_split = final_accuracy(axis) if summary.of_one_run else (None, None)
         notes = [*summary.notes, *(["runs differ in P"] if differ_in_p else [])]
         row: dict[str, Scalar | Band | None] = {
             "run": names[i] if names else axis.run,
-            "split": axis.split,
+            "split": summary.split,
         }
         row |= {column: axis.hparams.get(name) for name, column in varying.items()}
         row |= {"b_lam": summary.b_lam, "lam": summary.lam, "b_ent": summary.b_ent, "ent": summary.ent}
@@ -165,19 +164,34 @@ def summary_rows(
 def most_adequate(summaries: Sequence[Summary]) -> set[tuple[int, str]]:
     """Return the cells that the published tables print bold: (row, "lam") or (row, "ent").
 
-    The largest laminarity and the smallest entropy among the runs whose band is the lowest of all.
+    The largest laminarity and the smallest entropy among the runs whose band is the lowest of all; nothing where all
+    runs are alike in that.
     """
     lams = {i: (-s.b_lam.lo, s.lam) for i, s in enumerate(summaries) if s.b_lam and s.lam is not None}
     ents = {i: (-s.b_ent.lo, -s.ent) for i, s in enumerate(summaries) if s.b_ent and s.ent is not None}
-    best = {(i, "lam") for i, key in lams.items() if key == max(lams.values())}
-    return best | {(i, "ent") for i, key in ents.items() if key == max(ents.values())}
+    best: set[tuple[int, str]] = set()
+    for column, keys in (("lam", lams), ("ent", ents)):
+        if len(set(keys.values())) > 1:
+            best |= {(i, column) for i, key in keys.items() if key == max(keys.values())}
+    return best
 
 
 def varying_hparams(runs: Sequence[Mapping[str, Scalar]]) -> dict[str, str]:
     """Return the hyperparameters in which runs differ, each with its column: ``hp_`` where the name is taken."""
     names = dict.fromkeys(name for run in runs for name in run)
-    differing = [name for name in names if len({repr(run.get(name)) for run in runs}) > 1]
-    return {name: f"hp_{name}" if name in COLUMNS else name for name in differing}
+    columns: dict[str, str] = {}
+    for name in names:
+        if len({_comparable(run.get(name)) for run in runs}) > 1:
+            column = name
+            while column in COLUMNS or column in columns.values() or (column != name and column in names):
+                column = f"hp_{column}"
+            columns[name] = column
+    return columns
+
+
+def _comparable(value: Scalar | None) -> object:
+    """Return what compares as a reader would: 1 and 1.0 are alike, 1 and True are not, nan is like itself."""
+    return (isinstance(value, bool), "nan" if value != value else value)
 
 
 def final_accuracy(axis: Axis) -> tuple[float | None, str | None]:

@@ -1,0 +1,63 @@
+"""Which way is quicker: loading numba costs about half a second, in which numpy does all of a small run.
+
+The decision is the ski rental problem: nobody knows how much work is still to come. Work is done in numpy until what it
+has cost adds up to the price of numba; then numba is loaded. That is at most twice the best choice made in hindsight,
+and for one small or one large piece of work it is the best choice itself.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import numpy as np
+
+from nntf_cli.model import Flows
+
+#: Seconds that importing numba and loading compiled kernels from its cache take.
+PRICE = 0.5
+
+#: Seconds per unit of work in numpy.
+COST_PER_LABEL = 2.0e-9  # compare two snapshots
+COST_PER_SHARED = 1.5e-9  # compare one cell of two transitions
+COST_PER_POINT = 15e-9  # one matrix entry in one band
+COST_PER_DIFFERENCE = 0.3e-9  # compare one label of two snapshots
+
+
+class Engine(Protocol):
+    """What both implementations offer; :mod:`nntf_cli.kernels.vectorized` says what each function does."""
+
+    count_moves: Callable[[np.ndarray, np.ndarray, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
+    count_stays: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
+    shared_moves: Callable[[Flows, Flows | None], np.ndarray]
+    count_differences: Callable[[np.ndarray, np.ndarray, int, int, bool, np.ndarray], None]
+    band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+
+
+_spent = 0.0
+
+
+def engine(seconds: float) -> Engine:
+    """Return the implementation for a piece of work.
+
+    Parameters
+    ----------
+    seconds : float
+        What the work costs in numpy.
+
+    Notes
+    -----
+    ``NNTF_ENGINE=numpy`` or ``numba`` overrules the choice. The results do not depend on it.
+    """
+    global _spent
+    wanted = os.environ.get("NNTF_ENGINE", "")
+    if wanted != "numba" and (wanted == "numpy" or (_spent + seconds < PRICE and "numba" not in sys.modules)):
+        _spent += seconds
+        from nntf_cli.kernels import vectorized
+
+        return cast(Engine, vectorized)
+    from nntf_cli.kernels import compiled
+
+    return cast(Engine, compiled)

@@ -1,0 +1,276 @@
+"""How much every two transitions have in common, compiled: two algorithms, chosen by what they cost.
+
+*Inverted lists*: all flows sorted by cell, then every pair of transitions within a cell. Cheap where there are many
+cells and few transitions; done in ranges of cells, which add up, so its memory is bounded.
+
+*Blocks*: the flows of one transition against a dense block of others, cell by cell, in lanes as narrow as the counts
+allow. Cheap where there are many transitions and few cells.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nntf_cli.kernels._jit import jit
+from nntf_cli.kernels.threads import for_each, n_threads
+from nntf_cli.model import Flows
+from nntf_cli.progress import task
+
+#: Seconds: per pair in a cell, per flow sorted; per lane operation with 16 and with 32 bits, per cell written.
+_PAIR, _SORTED = 0.7e-9, 15e-9
+_LANE = {2: 0.07e-9, 4: 0.17e-9}
+_FILLED = 0.5e-9
+
+#: Most bytes of a dense block; every thread has one.
+_DENSE_BYTES = 32 * 2**20
+
+#: Flows sorted at a time, and bits in a digit of the sort.
+_RANGE, _DIGIT = 2**20, 11
+
+#: Most bytes of partial sums that each thread may have of its own.
+_PARTIAL_BYTES = 64 * 2**20
+
+_TITLE = "comparing transitions"
+
+#: Transitions side by side in a block: their counts and sums stay in the first cache.
+_WIDTH = 256
+
+
+def shared_moves(a: Flows, b: Flows | None) -> np.ndarray:
+    """Add up min(δ_i[m, n], δ_j[m, n]) over all cells; see :mod:`nntf_cli.kernels.vectorized`."""
+    other = a if b is None else b
+    shared = np.zeros((a.n_transitions, other.n_transitions), dtype=np.int64)
+    if not len(a.count) or not len(other.count):
+        return shared
+    n_classes = max(a.n_classes, other.n_classes)
+    number = _number_cells(other, n_classes)
+    if number is not None and _blocks_are_cheaper(a, other, b is None, number):
+        _by_blocks(a, other, b is None, number, n_classes, shared)
+    else:
+        _by_lists(a, b, shared)
+    return shared
+
+
+# -- blocks
+
+
+def _number_cells(flows: Flows, n_classes: int) -> np.ndarray | None:
+    """Return ``number[from * C + to]`` of every cell that moved, -1 elsewhere; None where the table would be large."""
+    if n_classes > 4096:
+        return None
+    number = np.full(n_classes * n_classes, -1, dtype=np.int32)
+    _mark(flows.from_class, flows.to_class, n_classes, number)
+    moved = number >= 0
+    number[moved] = np.arange(np.count_nonzero(moved), dtype=np.int32)
+    return number
+
+
+@jit
+def _mark(from_class: np.ndarray, to_class: np.ndarray, n_classes: int, number: np.ndarray) -> None:
+    for x in range(len(from_class)):
+        number[np.int64(from_class[x]) * n_classes + np.int64(to_class[x])] = 0
+
+
+def _lane_type(a: Flows, b: Flows) -> np.dtype[np.unsignedinteger]:
+    """Return the narrowest type that the moves of one transition fit: no sum of minima is larger."""
+    most = max(int(flows.moved.max()) for flows in (a, b))
+    return np.dtype(np.uint16 if most < 2**16 else np.uint32)
+
+
+def _blocks_are_cheaper(a: Flows, b: Flows, symmetric: bool, number: np.ndarray) -> bool:
+    item = _lane_type(a, b).itemsize
+    n_cells, n_columns = int(number.max()) + 1, len(b.start) - 1
+    if n_cells * _WIDTH * item > _DENSE_BYTES:
+        return False
+    per_row = np.diff(a.start)
+    compared = np.arange(len(per_row)) + 1 if symmetric else np.full(len(per_row), n_columns)
+    lanes = per_row @ (-(-compared // _WIDTH) * _WIDTH)
+    blocks = _LANE[item] * float(lanes) + _FILLED * n_cells * n_columns
+    pairs = len(a.count) * float(len(b.count)) / n_cells / (2 if symmetric else 1)  # at the least: cells alike
+    return blocks < _PAIR * pairs + _SORTED * (len(a.count) + len(b.count))
+
+
+def _by_blocks(a: Flows, b: Flows, symmetric: bool, number: np.ndarray, n_classes: int, shared: np.ndarray) -> None:
+    lane = _lane_type(a, b)
+    n_columns, n_cells = shared.shape[1], int(number.max()) + 1
+    counts = a.count.astype(lane)
+    cells_b = number[b.from_class.astype(np.int32) * n_classes + b.to_class]
+    cells_a = cells_b if a is b else number[a.from_class.astype(np.int32) * n_classes + a.to_class]
+
+    def one_block(first: int) -> None:
+        last = min(first + _WIDTH, n_columns)
+        dense = np.zeros((n_cells, _WIDTH), dtype=lane)
+        _fill(b.start, cells_b, b.count, first, last, dense)
+        sums = np.zeros(_WIDTH, dtype=lane)
+        row = first if symmetric else 0
+        _add_block(a.start, cells_a, counts, dense, row, first, last, sums, shared)
+        done(float(a.start[-1] - a.start[row]))
+
+    blocks = range(0, n_columns, _WIDTH)
+    with task(_TITLE, sum(float(a.start[-1] - a.start[first if symmetric else 0]) for first in blocks)) as done:
+        for_each(one_block, blocks)
+
+
+@jit
+def _fill(start: np.ndarray, cells: np.ndarray, counts: np.ndarray, first: int, last: int, dense: np.ndarray) -> None:
+    for j in range(first, last):
+        for x in range(start[j], start[j + 1]):
+            dense[cells[x], j - first] = counts[x]
+
+
+@jit
+def _add_block(
+    start: np.ndarray,
+    cells: np.ndarray,
+    counts: np.ndarray,
+    dense: np.ndarray,
+    row: int,
+    first: int,
+    last: int,
+    sums: np.ndarray,
+    shared: np.ndarray,
+) -> None:
+    """Compare transitions from ``row`` on with ``first`` to ``last``; the inner loops become vector instructions."""
+    for i in range(row, len(start) - 1):
+        for j in range(len(sums)):
+            sums[j] = 0
+        for x in range(start[i], start[i + 1]):
+            if cells[x] >= 0:
+                value, lanes = counts[x], dense[cells[x]]
+                for j in range(len(sums)):
+                    sums[j] += min(value, lanes[j])
+        for j in range(last - first):
+            shared[i, first + j] = sums[j]
+
+
+# -- inverted lists
+
+
+def _by_lists(a: Flows, b: Flows | None, shared: np.ndarray) -> None:
+    """Work through ranges of ``from`` classes, every thread with sums of its own where they are small."""
+    bounds = _ranges(a, b)
+    threads = n_threads() if shared.nbytes <= _PARTIAL_BYTES else 1
+    partial = [shared] + [np.zeros_like(shared) for _ in range(threads - 1)]
+
+    def every_nth(thread: int) -> None:
+        for k in range(thread, len(bounds) - 1, threads):
+            mine = _sorted_range(a, bounds[k], bounds[k + 1])
+            theirs = mine if b is None else _sorted_range(b, bounds[k], bounds[k + 1])
+            _add_pairs(*mine, *theirs, b is None, partial[thread])
+            done(1)
+
+    with task(_TITLE, len(bounds) - 1) as done:
+        for_each(every_nth, range(threads), threads)
+    for other in partial[1:]:
+        shared += other
+
+
+def _ranges(a: Flows, b: Flows | None) -> list[int]:
+    """Return bounds of ``from`` classes between which about ``_RANGE`` flows lie."""
+    n_classes = max(a.n_classes, a.n_classes if b is None else b.n_classes)
+    per_class = np.bincount(a.from_class, minlength=n_classes)
+    if b is not None:
+        per_class = per_class + np.bincount(b.from_class, minlength=n_classes)
+    flows_before = np.concatenate([[0], np.cumsum(per_class)])
+    wanted = np.arange(0, flows_before[-1], _RANGE)
+    return np.unique(np.append(np.searchsorted(flows_before, wanted), n_classes)).tolist()
+
+
+def _sorted_range(flows: Flows, low: int, high: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return (cell, transition << 32 | count) of the flows from classes in [low, high), by cell, then transition."""
+    first, last = _find(flows.start, flows.from_class, low), _find(flows.start, flows.from_class, high)
+    n = int((last - first).sum())
+    cells, moves = np.empty(n, np.uint64), np.empty(n, np.uint64)
+    width = flows.n_classes
+    _gather(first, last, flows.from_class, flows.to_class, flows.count, low, width, cells, moves)
+    room = np.empty(n, np.uint64), np.empty(n, np.uint64)
+    for shift in range(0, ((high - low) * width).bit_length(), _DIGIT):
+        _sort_by_digit(cells, moves, shift, *room, np.zeros(2**_DIGIT, dtype=np.int64))
+        (cells, moves), room = room, (cells, moves)
+    return cells, moves
+
+
+@jit
+def _sort_by_digit(
+    keys: np.ndarray, values: np.ndarray, shift: int, to_keys: np.ndarray, to_values: np.ndarray, place: np.ndarray
+) -> None:
+    """Sort by one digit of the keys, keeping the order of equal ones: a pass of radix sort."""
+    mask = np.uint64(len(place) - 1)
+    for k in range(len(keys)):
+        place[(keys[k] >> np.uint64(shift)) & mask] += 1
+    before = 0
+    for digit in range(len(place)):
+        here = place[digit]
+        place[digit] = before
+        before += here
+    for k in range(len(keys)):
+        digit = (keys[k] >> np.uint64(shift)) & mask
+        to_keys[place[digit]] = keys[k]
+        to_values[place[digit]] = values[k]
+        place[digit] += 1
+
+
+@jit
+def _find(start: np.ndarray, from_class: np.ndarray, wanted: int) -> np.ndarray:
+    """Return, for every transition, where its flows from class ``wanted`` begin."""
+    place = np.empty(len(start) - 1, dtype=np.int64)
+    for i in range(len(place)):
+        low, high = start[i], start[i + 1]
+        while low < high:
+            middle = (low + high) // 2
+            if np.int64(from_class[middle]) < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        place[i] = low
+    return place
+
+
+@jit
+def _gather(
+    first: np.ndarray,
+    last: np.ndarray,
+    from_class: np.ndarray,
+    to_class: np.ndarray,
+    count: np.ndarray,
+    low: int,
+    width: int,
+    cells: np.ndarray,
+    moves: np.ndarray,
+) -> None:
+    k = 0
+    for i in range(len(first)):
+        for x in range(first[i], last[i]):
+            cells[k] = (np.uint64(from_class[x]) - np.uint64(low)) * np.uint64(width) + np.uint64(to_class[x])
+            moves[k] = np.uint64(i) << np.uint64(32) | np.uint64(count[x])
+            k += 1
+
+
+@jit
+def _add_pairs(
+    cells_a: np.ndarray,
+    moves_a: np.ndarray,
+    cells_b: np.ndarray,
+    moves_b: np.ndarray,
+    symmetric: bool,
+    shared: np.ndarray,
+) -> None:
+    """Go through both in step; within a cell, every transition of a meets every one of b."""
+    high, low = np.uint64(32), np.uint64(2**32 - 1)
+    x, y = 0, 0
+    while x < len(cells_a) and y < len(cells_b):
+        if cells_a[x] < cells_b[y]:
+            x += 1
+        elif cells_b[y] < cells_a[x]:
+            y += 1
+        else:
+            end_x, end_y = x + 1, y + 1
+            while end_x < len(cells_a) and cells_a[end_x] == cells_a[x]:
+                end_x += 1
+            while end_y < len(cells_b) and cells_b[end_y] == cells_b[y]:
+                end_y += 1
+            for p in range(x, end_x):
+                i, n = moves_a[p] >> high, np.int64(moves_a[p] & low)
+                for q in range(y, p + 1 if symmetric else end_y):
+                    shared[i, moves_b[q] >> high] += min(n, np.int64(moves_b[q] & low))
+            x, y = end_x, end_y

@@ -1,0 +1,149 @@
+"""The kernels in numpy: nothing to load, quick enough for what is small."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nntf_cli.model import Flows
+
+#: Widest label range whose moves are counted in a table instead of by sorting.
+_WIDEST_TABLE = 512
+
+
+def count_moves(
+    previous: np.ndarray, current: np.ndarray, missing: int, width: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count the samples that moved from class to class.
+
+    Parameters
+    ----------
+    previous, current : ndarray of uint8, uint16 or uint32, shape (N,)
+        Labels before and after.
+    missing : int
+        The label that takes part in nothing.
+    width : int
+        Above every label.
+
+    Returns
+    -------
+    from_class, to_class : ndarray of int
+        In increasing order of (from, to).
+    count : ndarray of int
+        Samples, all positive.
+    """
+    moved = _moved(previous, current, missing)
+    before, after = previous[moved].astype(np.int64), current[moved].astype(np.int64)
+    if width <= _WIDEST_TABLE:
+        table = np.bincount(before * width + after)
+        cells = np.flatnonzero(table)
+        return *np.divmod(cells, width), table[cells]
+    cells, counts = np.unique(before * width + after, return_counts=True)
+    return *np.divmod(cells, width), counts
+
+
+def _moved(previous: np.ndarray, current: np.ndarray, missing: int) -> np.ndarray:
+    moved = np.flatnonzero(previous != current)
+    if missing <= np.iinfo(current.dtype).max:
+        moved = moved[(previous[moved] != missing) & (current[moved] != missing)]
+    return moved
+
+
+def count_stays(previous: np.ndarray, current: np.ndarray, missing: int, width: int) -> np.ndarray:
+    """Count the samples that stayed, class by class: the diagonal of δ, (width,) int64."""
+    return np.bincount(current[(previous == current) & (current != missing)], minlength=width)
+
+
+def shared_moves(a: Flows, b: Flows | None) -> np.ndarray:
+    """Add up min(δ_i[m, n], δ_j[m, n]) over all cells, for every two transitions.
+
+    Parameters
+    ----------
+    a, b : Flows
+        The transitions of rows and columns; without b those of a, and then only entries with j <= i mean anything.
+
+    Returns
+    -------
+    ndarray of int64, shape (P_a, P_b)
+    """
+    other = a if b is None else b
+    shared = np.zeros((a.n_transitions, other.n_transitions), dtype=np.int64)
+    rows, columns = _dense(a, other)
+    for i, row in enumerate(rows):
+        nonzero = np.flatnonzero(row)
+        others = columns[: i + 1] if b is None else columns
+        shared[i, : len(others)] = np.minimum(row[nonzero], others[:, nonzero]).sum(axis=1)
+    return shared
+
+
+def _dense(a: Flows, b: Flows) -> tuple[np.ndarray, np.ndarray]:
+    """Return the counts of both as (transitions, cells), over the cells that moved in both."""
+    width = max(a.n_classes, b.n_classes)
+    cells_a, cells_b = (flows.from_class.astype(np.int64) * width + flows.to_class for flows in (a, b))
+    common = np.unique(cells_a) if a is b else np.intersect1d(cells_a, cells_b)
+    rows = _spread(a, cells_a, common)
+    return rows, rows if a is b else _spread(b, cells_b, common)
+
+
+def _spread(flows: Flows, cells: np.ndarray, common: np.ndarray) -> np.ndarray:
+    dense = np.zeros((flows.n_transitions, len(common)), dtype=np.int64)
+    if len(common):
+        place = np.minimum(np.searchsorted(common, cells), len(common) - 1)
+        known = common[place] == cells
+        transition = np.repeat(np.arange(flows.n_transitions), np.diff(flows.start))
+        dense[transition[known], place[known]] = flows.count[known]
+    return dense
+
+
+def count_differences(
+    a: np.ndarray, b: np.ndarray, missing_a: int, missing_b: int, symmetric: bool, counts: np.ndarray
+) -> None:
+    """Add to ``counts[i, j]`` the samples whose labels differ in rows a[i] and b[j]; only j <= i if symmetric."""
+    present = b != missing_b
+    for i, row in enumerate(a):
+        others = slice(0, i + 1 if symmetric else len(b))
+        differing = (b[others] != row) & present[others] & (row != missing_a)
+        counts[i, others] += np.count_nonzero(differing, axis=1)
+
+
+def band_lines(
+    values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Binarise a matrix to every band and count diagonal and vertical lines by their length.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (P, Q)
+        The matrix.
+    lows, highs : ndarray of float64, shape (bands,)
+        Edges, increasing; a value lies in at most two bands, and then in neighbours.
+    closed : ndarray of bool, shape (bands,)
+        Whether the upper edge belongs to the band; the lower one always does.
+
+    Returns
+    -------
+    diagonal : ndarray of int64, shape (bands, min(P, Q) + 1)
+        Lines on all diagonals, the main one included; column v counts those v points long, column 0 is unused.
+    vertical : ndarray of int64, shape (bands, P + 1)
+        Lines in all columns.
+    """
+    n_rows, n_columns = values.shape
+    diagonal = np.zeros((len(lows), min(n_rows, n_columns) + 1), dtype=np.int64)
+    vertical = np.zeros((len(lows), n_rows + 1), dtype=np.int64)
+    for k, (low, high) in enumerate(zip(lows, highs, strict=True)):
+        recurrence = (values >= low) & (values <= high if closed[k] else values < high)
+        # sheared by one column per row, diagonals stand upright
+        sheared = np.zeros((n_rows, n_columns + n_rows), dtype=bool)
+        sheared[:, :n_columns] = recurrence[::-1]
+        sheared = sheared.ravel()[:-n_rows].reshape(n_rows, n_columns + n_rows - 1)
+        diagonal[k] = _column_lines(sheared, min(n_rows, n_columns))
+        vertical[k] = _column_lines(recurrence, n_rows)
+    return diagonal, vertical
+
+
+def _column_lines(recurrence: np.ndarray, longest: int) -> np.ndarray:
+    n_rows, n_columns = recurrence.shape
+    padded = np.zeros((n_columns, n_rows + 1), dtype=np.int8)
+    padded[:, :n_rows] = recurrence.T
+    steps = np.diff(padded.ravel(), prepend=np.int8(0))
+    begins, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    return np.bincount(ends - begins, minlength=longest + 1)
