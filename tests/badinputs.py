@@ -335,47 +335,39 @@ def too_large_to_read_whole(folder):
     return path
 
 
+def linked(folder, name, link):
+    """Write a log in which one dataset is a link, beside a good one."""
+    hdf5(folder, name="other.h5")
+    path = hdf5(folder, **{name: None})
+    with h5py.File(path, "r+") as file:
+        file["away"] = h5py.ExternalLink("other.h5", "/")
+        file[name] = link
+    return path
+
+
 @bad("labels", "is a link that leaves the file", "store the dataset itself")
 def external_link(folder):
-    hdf5(folder, name="other.h5")
-    path = hdf5(folder, labels=None)
-    with h5py.File(path, "r+") as file:
-        file["labels"] = h5py.ExternalLink("other.h5", "/labels")
-    return path
+    return linked(folder, "labels", h5py.ExternalLink("other.h5", "/labels"))
 
 
 @bad("labels", "is a link that leaves the file")
 def external_link_to_itself(folder):
-    path = hdf5(folder, labels=None)
-    with h5py.File(path, "r+") as file:
-        file["labels"] = h5py.ExternalLink("run.h5", "/labels")
-    return path
+    return linked(folder, "labels", h5py.ExternalLink("run.h5", "/labels"))
 
 
 @bad("labels", "is a link that leaves the file, or goes in circles")
 def soft_link_in_circles(folder):
-    path = hdf5(folder, labels=None)
-    with h5py.File(path, "r+") as file:
-        file["labels"] = h5py.SoftLink("/labels")
-    return path
+    return linked(folder, "labels", h5py.SoftLink("/labels"))
 
 
 @bad("labels", "is a link that leaves the file")
 def soft_link_to_an_external_link(folder):
-    hdf5(folder, name="other.h5")
-    path = hdf5(folder, labels=None)
-    with h5py.File(path, "r+") as file:
-        file["away"] = h5py.ExternalLink("other.h5", "/")
-        file["labels"] = h5py.SoftLink("/away/labels")
-    return path
+    return linked(folder, "labels", h5py.SoftLink("/away/labels"))
 
 
 @bad("iterations", "is a link that leads nowhere")
 def soft_link_beside_the_labels(folder):
-    path = hdf5(folder, iterations=None)
-    with h5py.File(path, "r+") as file:
-        file["iterations"] = h5py.SoftLink("/nowhere")
-    return path
+    return linked(folder, "iterations", h5py.SoftLink("/nowhere"))
 
 
 @bad("labels", "keeps its data outside the file", "copy the data into the file")

@@ -117,6 +117,30 @@ def test_transitions_are_written_beside_the_matrix(logs, tmp_path, ending):
         np.testing.assert_array_equal(rebuilt, [delta - np.diag(np.diag(delta)) for delta in deltas])
 
 
+def test_many_logs_in_one_call(logs, tmp_path):
+    bad = tmp_path / "bad.h5"
+    bad.write_bytes(b"no log")
+    out = tmp_path / "new" / "folder"
+    done = run("fingerprint", logs[0], bad, logs[1], logs[2], "-t", "npz", "-o", f"{out}/")
+    assert done.code == 3
+    assert f"nntf: error: {bad}: is neither HDF5 nor NPZ" in done.err
+    assert sorted(path.name for path in out.iterdir()) == ["wd_0.01.npz", "wd_0.1.npz", "wd_0.npz"]
+    for i, log in enumerate(logs):
+        np.testing.assert_array_equal(np.load(out / f"{log.stem}.npz")["distances"], expected_distances(i))
+    refused(run("fingerprint", *logs), 2, "several logs need a directory")
+    refused(run("fingerprint", *logs, "-o", bad), 2, "several logs need a directory")
+    refused(run("fingerprint", *logs, "-o", out, "--transitions-out", "x.csv"), 2, "goes with one log")
+    refused(run("fingerprint", *logs, "-o", bad / "inside/"), 4, "cannot be made")
+
+
+def test_logs_of_one_name_get_files_of_their_own(logs, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "run.h5").write_bytes(logs[0].read_bytes())
+    succeeded(run("fingerprint", tmp_path / "a/run.h5", tmp_path / "b/run.h5", "-o", tmp_path / "out/"))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_run.npy", "b_run.npy"]
+
+
 # -- diff
 
 
@@ -375,6 +399,11 @@ def test_render_refuses_what_cannot_be_drawn(logs, tmp_path, arguments, code, fr
     out = tmp_path / "figure.png"
     refused(run("render", *[argument.format(*logs) for argument in arguments], "-o", out), code, fragment)
     assert not out.exists()
+
+
+def test_render_refuses_what_has_no_colour(tmp_path):
+    np.save(tmp_path / "D.npy", np.array([[0, np.nan], [np.nan, 0]]))
+    refused(run("render", tmp_path / "D.npy", "-o", tmp_path / "D.png"), 3, "D.npy: the matrix holds nan or infinity")
 
 
 # -- info

@@ -97,7 +97,7 @@ def test_matrices_through_pipes(log):
     drawn = shell("nntf fingerprint run.h5 | nntf render - -o D.png && nntf render D.npy -o E.png", folder=folder)
     assert drawn.returncode == 0, drawn.stderr
     assert (folder / "D.png").read_bytes().startswith(b"\x89PNG")
-    differs = shell("nntf fingerprint run.h5 | nntf diff --exit-code --summary D.npy -", folder=folder)
+    differs = shell("nntf fingerprint run.h5 | nntf diff --exit-code D.npy -", folder=folder)
     assert differs.returncode == 0
     assert not np.load(io.BytesIO(differs.stdout)).any()
 

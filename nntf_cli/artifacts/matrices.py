@@ -10,8 +10,9 @@ import numpy as np
 
 from nntf_cli import __version__, memory
 from nntf_cli.errors import InputError
-from nntf_cli.files.npz import read_npy_header
-from nntf_cli.files.store import Store, open_store, reading, sniff
+from nntf_cli.files.npy import read_npy_header
+from nntf_cli.files.opening import open_store
+from nntf_cli.files.store import Store, reading, sniff
 from nntf_cli.files.vectors import numbers, type_name, whole_numbers
 from nntf_cli.files.writing import write_hdf5, write_npz
 from nntf_cli.model import Axes, Axis, Difference, Fingerprint, Scalar

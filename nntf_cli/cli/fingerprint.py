@@ -2,73 +2,126 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from nntf_cli.cli import options
+from nntf_cli.cli.boundary import error_line
 from nntf_cli.cli.options import Choice
+from nntf_cli.errors import NntfError, OutputError
 
 if TYPE_CHECKING:
     from nntf_cli.files.atomic import Writer
 
-FORMATS = ("npy", "csv", "npz", "h5")
+Format = Literal["npy", "csv", "npz", "h5"]
+
+FORMATS: tuple[Format, ...] = ("npy", "csv", "npz", "h5")
 TRANSITION_FORMATS = ("npz", "h5", "csv", "npy")
 
 
+# fmt: off
 @click.command("fingerprint", short_help="Compute the distance matrix of a training run.")
-@click.argument("log")
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @options.output("the matrix")
 @options.fmt(FORMATS, "npy")
 @options.split
 @options.snapshots
 @options.distance
 @click.option("--against", metavar="LOG", help="Cross fingerprint: columns from this run of the same samples.")
-@click.option(
-    "--transitions-out", metavar="FILE",
-    help="Also write the transitions: .npz, .h5 or .csv lists the flows (from_step, to_step, from, to, count), "
-    ".npy holds dense (P, C, C) int64 matrices with their diagonals.",
-)  # fmt: skip
+@click.option("--transitions-out", metavar="FILE",
+              help="Also write the transitions: .npz, .h5 or .csv lists the flows (from_step, to_step, from, to, "
+              "count), .npy holds dense (P, C, C) int64 matrices with their diagonals.")
 @options.force
 @options.quiet
+@click.pass_context
 def command(
-    log: str, output: str | None, fmt: str | None, split: str | None, every: int, from_step: int | None,
-    to_step: int | None, metric: str, normalize: str | None, against: str | None, transitions_out: str | None,
-    quiet: bool,
-) -> None:  # fmt: skip
+    ctx: click.Context, logs: tuple[str, ...], output: str | None, fmt: Format | None, split: str | None, every: int,
+    from_step: int | None, to_step: int | None, metric: str, normalize: str | None, against: str | None,
+    transitions_out: str | None, quiet: bool,
+) -> None:
     """Compute the training fingerprint of LOG: the distance between every two of its transitions.
 
-    A transition is what moves from class to class between two snapshots; 0 means that the same samples' worth of
-    moves happened, 1 that none is shared. LOG is an HDF5 or NPZ label log, FILE::GROUP one of several runs in a
-    file, - stdin. Written are P x P float64 values, P one less than the snapshots: as a bare matrix (.npy), with
-    steps (.csv), or with everything known of the run (.npz, .h5).
+    A transition is what moves from class to class between two snapshots; 0 means that as many samples moved from
+    each class to each other, 1 that no such move is shared. LOG is an HDF5 or NPZ label log, FILE::GROUP one of
+    several runs in a file, - stdin. Written are P x P float64 values, P one less than the snapshots: as a bare
+    matrix (.npy), with steps (.csv), or with everything known of the run (.npz, .h5).
+
+    With several logs, -o names a directory, which gets a file for each; a bad log is reported and the others done.
 
     \b
       nntf fingerprint run.h5 -o D.npy
       nntf fingerprint run.h5 --split test --every 10 -o test.csv
       nntf fingerprint run.h5 -t npz | nntf rqa -
+      nntf fingerprint sweep/*.h5 -t npz -o fingerprints/
     """
+    # fmt: on
+    if output is not None and output == transitions_out:
+        raise click.UsageError("-o and --transitions-out name the same file")
+    if [*logs, against].count("-") > 1:
+        raise click.UsageError("stdin (-) can be read only once")
+    choice = Choice((split,) if split else (), every, from_step, to_step, metric, normalize)
+    if len(logs) == 1 and not (output and (output.endswith("/") or os.path.isdir(output))):
+        _write_one(logs[0], choice, against, output, fmt, transitions_out)
+        return
+    if transitions_out:
+        raise click.UsageError("--transitions-out goes with one log and a file")
+    ctx.exit(_write_each(logs, choice, against, output, fmt or "npy"))
+
+
+def _write_one(
+    address: str,
+    choice: Choice,
+    against: str | None,
+    output: str | None,
+    fmt: Format | None,
+    transitions_out: str | None,
+) -> None:
     from nntf_cli.artifacts.matrices import write_matrix
     from nntf_cli.artifacts.transitions import write_transitions
     from nntf_cli.cli.inputs import files_of, load_log
     from nntf_cli.cli.outputs import deliver, pick_format
     from nntf_cli.fingerprint import fingerprint, flows
 
-    if output is not None and output == transitions_out:
-        raise click.UsageError("-o and --transitions-out name the same file")
-    if log == against == "-":
-        raise click.UsageError("stdin (-) can be read only once")
-    choice = Choice(every=every, from_step=from_step, to_step=to_step)
+    split = choice.splits[0] if choice.splits else None
     form = pick_format(output, fmt, FORMATS, "npy")
-    outputs: dict[str | None, Writer] = {}
-    run = load_log(log, choice)
     flow_form = pick_format(transitions_out, None, TRANSITION_FORMATS, "csv")
+    run = load_log(address, choice)
     counted = flows(run, split, diagonal=flow_form == "npy") if transitions_out else None
+    result = fingerprint(
+        run,
+        split,
+        metric=choice.metric,
+        normalize=choice.normalize,
+        counted=counted,
+        against=load_log(against, choice) if against else None,
+    )
+    outputs: dict[str | None, Writer] = {}
     if counted is not None:
         outputs[transitions_out] = lambda stream: write_transitions(stream, counted, flow_form)
-    result = fingerprint(
-        run, split, metric=metric, normalize=normalize, counted=counted,
-        against=load_log(against, choice) if against else None,
-    )  # fmt: skip
     outputs[output] = lambda stream: write_matrix(stream, result, form)
-    deliver(outputs, files_of([log, against]), binary=form != "csv")
+    deliver(outputs, files_of([address, against]), binary=form != "csv")
+
+
+def _write_each(logs: Sequence[str], choice: Choice, against: str | None, folder: str | None, form: Format) -> int:
+    """Write a file for each log, named after it; return the code of the first that is bad."""
+    from nntf_cli.cli.inputs import distinct_names
+
+    if folder is None or (os.path.exists(folder) and not os.path.isdir(folder)):
+        raise click.UsageError("several logs need a directory to write to: -o DIR/")
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be made ({error.strerror})", "name another directory", where=folder) from error
+    code = 0
+    names = distinct_names([("", log) for log in logs])
+    for log, name in zip(logs, names, strict=True):
+        path = os.path.join(folder, f"{name.replace('/', '_').replace('::', '_')}.{form}")
+        try:
+            _write_one(log, choice, against, path, form, None)
+        except NntfError as error:
+            error_line(str(error))
+            code = code or error.exit_code
+    return code

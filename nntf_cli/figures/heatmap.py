@@ -45,19 +45,21 @@ ALL_LABELS = Labels()
 
 
 def check_drawable(matrix: Matrix) -> None:
-    """Refuse a matrix without cells.
+    """Refuse a matrix without cells, or with one that has no colour.
 
     Raises
     ------
     InputError
-        The matrix has no rows or no columns: the log has fewer than two snapshots.
+        The matrix has no rows or no columns (the log has fewer than two snapshots), or holds nan or infinity.
     """
     if matrix.values.size == 0:
         raise InputError(
             "there is no transition to draw",
             "a fingerprint needs at least two snapshots",
-            where=matrix.axes.rows.source,
+            where=matrix.origin,
         )
+    if not (np.isfinite(matrix.values.min()) and np.isfinite(matrix.values.max())):
+        raise InputError("the matrix holds nan or infinity", "compute it again from the label log", where=matrix.origin)
 
 
 def pixels_of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import os
 import platform
@@ -109,6 +108,8 @@ def _temporary_stem(target: Path) -> str:
 
     The machine is part of it: on a shared file system, another one's process numbers say nothing here.
     """
+    import hashlib
+
     name = os.fsencode(target.name)
     stem = target.name if len(name) <= _LONGEST_NAME else hashlib.sha256(name).hexdigest()
     return f".{stem}.{_MACHINE}"

@@ -6,23 +6,19 @@ import io
 import zipfile
 from collections.abc import Iterator
 from math import prod
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.errors import InputError
+from nntf_cli.files.npy import ObjectsError, read_npy_header
 from nntf_cli.files.store import LABEL_NAMES, PANEL_BYTES, Tile, reading
 from nntf_cli.model import Scalar
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
-_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _MOST_SCALAR_BYTES = 16384  # header and one value
-
-
-class _ObjectsError(InputError):
-    """An array of Python objects."""
 
 
 class NpzStore:
@@ -87,7 +83,7 @@ class NpzStore:
             return None
         try:
             array = NpzArray(self._archive, member, where)
-        except _ObjectsError:
+        except ObjectsError:
             return None  # an error only where somebody asks for this array
         return _scalar_of(array)
 
@@ -199,31 +195,3 @@ def _cut(array: np.ndarray, column_bytes: int | None) -> Iterator[Tile]:
         return
     width = max(1, column_bytes // max(1, array[:, :1].nbytes))
     yield from (Tile(0, c, array[:, c : c + width]) for c in range(0, array.shape[1], width))
-
-
-def read_npy_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape, whether in Fortran order, and type; the stream then stands at the first value.
-
-    Raises
-    ------
-    InputError
-        It is no .npy data, or its type holds Python objects.
-    """
-    with reading(where):
-        version = np.lib.format.read_magic(stream)
-    if version not in _HEADERS:
-        raise InputError(
-            f"is of .npy version {version[0]}.{version[1]}, which plain numbers never need",
-            "save an array of plain numbers",
-            where=where,
-        )
-    try:
-        shape, fortran, dtype = _HEADERS[version](stream)
-    except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError) as error:
-        # numpy's own words would quote what stands in the header
-        raise InputError("its header makes no sense", "make it again or restore a copy", where=where) from error
-    if dtype.hasobject:
-        raise _ObjectsError("holds Python objects, which are never unpickled", "save an array of numbers", where=where)
-    if any(n < 0 for n in shape):
-        raise InputError("its header claims a negative length", "make it again or restore a copy", where=where)
-    return shape, fortran and len(shape) > 1, dtype

@@ -86,35 +86,6 @@ class Store(Protocol):
         ...
 
 
-def open_store(path: str, data: bytes | None = None) -> Store:
-    """Open an HDF5 or NPZ file, recognised by its content.
-
-    Parameters
-    ----------
-    path : str
-        The file; with ``data`` only its name in messages.
-    data : bytes, optional
-        Content that came through a pipe.
-
-    Raises
-    ------
-    InputError
-        The file is missing, empty, not a regular file, damaged, or of another format.
-    """
-    from nntf_cli.files.hdf5 import Hdf5Store
-    from nntf_cli.files.npz import NpzStore
-
-    kind = sniff(path, data)
-    if kind == "HDF5":
-        return Hdf5Store.open(path, data)
-    if kind == "NPZ":
-        return NpzStore.open(path, data)
-    remedy = "store the labels in an HDF5 or NPZ file, as 'labels' of shape (snapshots, samples)"
-    if kind == "NPY":
-        raise InputError("is a bare .npy array, which is always a matrix, never a label log", remedy, where=path)
-    raise InputError("is neither HDF5 nor NPZ", remedy, where=path)
-
-
 def sniff(path: str, data: bytes | None = None) -> str:
     """Return "HDF5", "NPZ", "NPY" or "" (unknown), from the content, never the name.
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from nntf_cli.errors import InputError
-from nntf_cli.files.store import Store, open_store, sniff
+from nntf_cli.files.opening import open_store
+from nntf_cli.files.store import Store, sniff
 from nntf_cli.labellog.layouts import looks_like_log, read_layout
 from nntf_cli.labellog.writer import FORMAT
 from nntf_cli.model import LabelLog

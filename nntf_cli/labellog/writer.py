@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -174,6 +172,9 @@ def _scalars(hparams: Mapping[str, Scalar]) -> dict[str, Scalar]:
 
 def _content_uuid(arrays: Mapping[str, np.ndarray], run: Mapping[str, Scalar]) -> str:
     """Return a UUID made from the content, so that writing the same run twice gives the same file."""
+    import hashlib
+    import uuid
+
     digest = hashlib.sha256(repr(sorted(run.items())).encode())
     for path in sorted(arrays):
         digest.update(path.encode() + str(arrays[path].shape).encode())
