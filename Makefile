@@ -19,6 +19,7 @@ help:  ## Say what can be made
 
 INSTALLED   := $(VENV)/.installed
 TEST_READY  := $(VENV)/.test-ready
+BENCH_READY := $(VENV)/.bench-ready
 SAMPLE_READY := $(VENV)/.samples-ready
 
 $(VENV)/bin/python:
@@ -31,6 +32,10 @@ $(INSTALLED): pyproject.toml | $(VENV)/bin/python
 $(TEST_READY): pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/pip install --quiet --editable '.[test]'
 	@touch $@ $(INSTALLED)
+
+$(BENCH_READY): pyproject.toml | $(INSTALLED)
+	$(VENV)/bin/pip install --quiet --editable '.[bench]'
+	@touch $@
 
 $(SAMPLE_READY): pyproject.toml | $(INSTALLED)
 	$(VENV)/bin/pip install --quiet --editable '.[samples]'
@@ -151,6 +156,10 @@ wheel: $(TEST_READY)  ## Build the wheel, install it alone, ask every command fo
 	build/wheel/venv/bin/pip install --quiet build/wheel/*.whl
 	cd build/wheel && for command in '' info fingerprint diff rqa render; do venv/bin/nntf $$command --help > /dev/null || exit 1; done
 	cd build/wheel && venv/bin/python -m nntf_cli --version
+
+.PHONY: bench
+bench: $(BENCH_READY)  ## BENCH=W1: ours against named baselines, on this machine (all: a quarter of an hour, 2 GB)
+	$(VENV)/bin/python tests/bench/bench.py --only '$(BENCH)'
 
 .PHONY: samples
 samples: $(SAMPLE_READY)  ## Train the sample logs again (needs torch and scikit-learn; eight minutes)

@@ -63,7 +63,7 @@ def command(
     if [*logs, against].count("-") > 1:
         raise click.UsageError("stdin (-) can be read only once")
     choice = Choice((split,) if split else (), every, from_step, to_step, metric, normalize)
-    if len(logs) == 1 and not (output and (output.endswith("/") or os.path.isdir(output))):
+    if len(logs) == 1 and not (output and output.endswith("/")):
         _write_one(logs[0], choice, against, output, fmt, transitions_out)
         return
     if transitions_out:

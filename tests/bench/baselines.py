@@ -1,0 +1,152 @@
+"""What the benchmarks run against, and ours beside it; every baseline is what somebody would write without nntf."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+N_BANDS = 20
+
+
+# -- ours
+
+
+def ours_in_process(log: Path) -> object:
+    """From a log to D and all bands."""
+    from nntf_cli.fingerprint import fingerprint
+    from nntf_cli.labellog import open_log
+    from nntf_cli.rqa import per_band
+
+    return per_band(fingerprint(open_log(log)))
+
+
+def ours_count(log: Path):
+    """Read and count."""
+    from nntf_cli.fingerprint import flows
+    from nntf_cli.labellog import open_log
+
+    return flows(open_log(log))
+
+
+def ours_distances(flows) -> np.ndarray:
+    """Preparation included."""
+    from nntf_cli.fingerprint import distances
+
+    return distances(flows)
+
+
+def ours_rqa(matrix: np.ndarray) -> object:
+    """All measures of the standard convention in all bands."""
+    from nntf_cli.model import Axes, Axis, Fingerprint
+    from nntf_cli.rqa import Settings, per_band
+
+    axis = Axis()
+    return per_band(Fingerprint(matrix, Axes(axis, axis)), Settings(convention="standard"))
+
+
+# -- plain loops
+
+
+def naive_loops(labels: np.ndarray) -> None:
+    """The three stages as loops straight from the equations."""
+    import naive
+
+    n_classes = int(labels.max()) + 1
+    matrix = naive.distances(naive.transitions(labels, n_classes))
+    for recurrence in naive.paper_recurrences(matrix):
+        naive.paper_lam(recurrence, 2)
+        naive.paper_ent(recurrence, 2)
+
+
+def naive_share(n: int, total: int) -> float:
+    """Return the share of the work that the first n snapshots are; nearly all of it is counting."""
+    return (n - 1) / (total - 1)
+
+
+# -- numpy
+
+
+def bincount(labels: np.ndarray) -> list[np.ndarray]:
+    """Count all transitions, one call each."""
+    n = int(labels.max()) + 1
+    return [np.bincount(a.astype(np.int64) * n + b, minlength=n * n) for a, b in zip(labels, labels[1:], strict=False)]
+
+
+def vectorized(log: Path) -> np.ndarray:
+    """From a log to D and the laminarity of all bands, without a loop over samples or entries."""
+    with h5py.File(log) as file:
+        labels = file["labels"][:]
+    n = int(labels.max()) + 1
+    counts = np.array(bincount(labels)).reshape(-1, n, n)
+    counts[:, np.arange(n), np.arange(n)] = 0
+    flows = counts.reshape(len(counts), -1)
+    moved = flows.sum(axis=1)
+    shared = np.array([np.minimum(row, flows).sum(axis=1) for row in flows])
+    total = moved[:, None] + moved
+    matrix = np.where(total > 0, (total - 2 * shared) / np.maximum(total, 1), 0)
+    for k in range(N_BANDS):
+        recurrence = (matrix >= k / N_BANDS) & (matrix <= (k + 1) / N_BANDS)
+        padded = np.pad(recurrence.T, ((0, 0), (0, 1))).ravel().astype(np.int8)
+        steps = np.diff(padded, prepend=0)
+        np.bincount(np.flatnonzero(steps == -1) - np.flatnonzero(steps == 1))
+    return matrix
+
+
+# -- packages
+
+
+def scipy_is_there() -> bool:
+    """Return whether scipy is installed."""
+    return find_spec("scipy") is not None
+
+
+def pyunicorn_is_there() -> bool:
+    """Return whether pyunicorn is installed; it compiles, so it often is not."""
+    return find_spec("pyunicorn") is not None
+
+
+def dense(flows) -> np.ndarray:
+    """Return the flows as (transitions, cells), over the cells that ever moved."""
+    cells = flows.from_class.astype(np.int64) * flows.n_classes + flows.to_class
+    known, place = np.unique(cells, return_inverse=True)
+    table = np.zeros((flows.n_transitions, len(known)))
+    table[np.repeat(np.arange(flows.n_transitions), np.diff(flows.start)), place] = flows.count
+    return table
+
+
+def pdist(flows) -> np.ndarray:
+    """Bray-Curtis of all pairs."""
+    from scipy.spatial.distance import pdist, squareform
+
+    return squareform(pdist(dense(flows), "braycurtis"))
+
+
+def sparse_minimum(flows, n_rows: int) -> list[np.ndarray]:
+    """Compare the first rows with all transitions by sparse matrices."""
+    from scipy.sparse import csr_array
+
+    cells = flows.from_class.astype(np.int64) * flows.n_classes + flows.to_class
+    known, place = np.unique(cells, return_inverse=True)
+    table = csr_array((flows.count, place, flows.start), shape=(flows.n_transitions, len(known)))
+    rows = [table[[i]] for i in range(flows.n_transitions)]
+    return [np.array([rows[i].minimum(row).sum() for row in rows]) for i in range(n_rows)]
+
+
+def pyunicorn(matrix: np.ndarray) -> None:
+    """One recurrence plot per band, and its measures."""
+    from pyunicorn.timeseries import RecurrencePlot
+
+    for k in range(N_BANDS):
+        plot = RecurrencePlot(np.arange(2.0), threshold=1.0, silence_level=3)
+        plot.R = ((matrix >= k / N_BANDS) & (matrix < (k + 1) / N_BANDS)).astype(np.int8)
+        plot.N = len(matrix)
+        plot.diagline_dist()
+        plot.vertline_dist()
+
+
+if __name__ == "__main__":
+    vectorized(Path(sys.argv[1]))
