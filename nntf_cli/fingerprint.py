@@ -5,7 +5,7 @@ Ferreira et al., "Neural network training fingerprint", Journal of Visualization
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from nntf_cli import memory
 from nntf_cli.errors import InputError, MismatchError, ParameterError
 from nntf_cli.kernels import choice, engine
 from nntf_cli.kernels.threads import for_each
+from nntf_cli.kernels.vectorized import mirror
 from nntf_cli.model import Axes, Axis, Fingerprint, Flows, LabelLog, Split
 from nntf_cli.progress import task
 
@@ -21,6 +22,9 @@ NORMALIZATIONS = ("flows", "samples", "none")
 
 #: Samples in a flow: signed, so that differences are what they look like; a log has fewer samples than fit.
 _COUNT = np.int32
+
+#: Most counters for tabulating the transitions of a panel; beyond, they are counted one by one.
+_TABLE = 2**21
 
 #: Labels from which on a panel is worth several threads.
 _WORTH_THREADS = 2**20
@@ -137,11 +141,10 @@ def flows(log: LabelLog, split: str | None = None, *, diagonal: bool = False) ->
     last, width = None, 0
     with task(f"{log.source} ({chosen.name}): counting moves", n_labels) as done:
         for panel in chosen.labels.panels():
-            first = last is None or panel.row == 0
-            rows = panel.labels if first else [last, *panel.labels]
-            width = max(panel.width, 0 if first else width)  # of the last row too
-            counter.count(panel.row + len(panel.labels) - len(rows), rows, width)
-            last = panel.labels[-1]
+            if last is not None and panel.row > 0:
+                counter.count(panel.row - 1, np.stack([last, panel.labels[0]]), max(width, panel.width))
+            counter.count(panel.row, panel.labels, panel.width)
+            last, width = panel.labels[-1], panel.width
             done(panel.labels.size)
     return counter.flows(log.step, chosen.labels.n_samples, log.n_classes)
 
@@ -161,27 +164,43 @@ class _FlowCounter:
             [np.zeros(0, dtype=np.int64) for _ in range(n_transitions)] if diagonal else None
         )
 
-    def count(self, first: int, rows: Sequence[np.ndarray] | np.ndarray, width: int) -> None:
+    def count(self, first: int, rows: np.ndarray, width: int) -> None:
         """Add what happens to some samples from snapshot ``first`` on; labels are below ``width`` or missing."""
-
-        def one(k: int) -> None:
-            self._count_one(first + k, rows[k], rows[k + 1], width)
-
-        for_each(one, range(len(rows) - 1), None if len(rows) * len(rows[0]) > _WORTH_THREADS else 1)
+        if (len(rows) - 1) * width * width <= _TABLE:
+            self._tabulate(first, rows, width)
+        else:
+            several = None if rows.size > _WORTH_THREADS else 1
+            for_each(lambda k: self._count_one(first + k, rows[k], rows[k + 1], width), range(len(rows) - 1), several)
         memory.require(2 * self._n_bytes, "what moved", "use fewer snapshots with --every, --from and --to")
 
-    def _count_one(self, transition: int, previous: np.ndarray, current: np.ndarray, width: int) -> None:
-        before, after, count = self._kernels.count_moves(previous, current, self._missing, width)
-        narrow = current.dtype
-        piece = before.astype(narrow), after.astype(narrow), count.astype(_COUNT)
+    def _tabulate(self, first: int, rows: np.ndarray, width: int) -> None:
+        table = self._kernels.tabulate(rows, self._missing, width)
+        classes = np.arange(width)
+        stayed = table[:, classes, classes].astype(np.int64)
+        table[:, classes, classes] = 0
+        i, before, after = np.nonzero(table)
+        columns = (before.astype(rows.dtype), after.astype(rows.dtype), table[i, before, after])
+        bounds = np.searchsorted(i, np.arange(len(table) + 1)).tolist()
+        for k in range(len(table)):
+            piece = [column[bounds[k] : bounds[k + 1]] for column in columns]
+            self._add(first + k, (piece[0], piece[1], piece[2]), stayed[k])
+
+    def _add(self, transition: int, piece: _Piece, stayed: np.ndarray | None) -> None:
         self._pieces[transition].append(piece)
         self._n_bytes += sum(column.nbytes for column in piece)
-        if self._stayed is not None:
-            stayed = self._kernels.count_stays(previous, current, self._missing, width)
+        if self._stayed is not None and stayed is not None:
             known = self._stayed[transition]
             longer, shorter = (stayed, known) if len(stayed) >= len(known) else (known, stayed)
             longer[: len(shorter)] += shorter
             self._stayed[transition] = longer
+
+    def _count_one(self, transition: int, previous: np.ndarray, current: np.ndarray, width: int) -> None:
+        before, after, count = self._kernels.count_moves(previous, current, self._missing, width)
+        narrow = current.dtype
+        stayed = None
+        if self._stayed is not None:
+            stayed = self._kernels.count_stays(previous, current, self._missing, width)
+        self._add(transition, (before.astype(narrow), after.astype(narrow), count.astype(_COUNT)), stayed)
 
     def flows(self, step: np.ndarray, n_samples: int, n_classes: int) -> Flows:
         """Return everything counted."""
@@ -248,43 +267,15 @@ def distances(a: Flows, normalize: str = "flows", b: Flows | None = None) -> np.
     other = a if b is None else b
     shape = (a.n_transitions, other.n_transitions)
     memory.require(8.0 * shape[0] * shape[1], f"the {shape[0]} x {shape[1]} matrix", "thin it with --every")
-    shared = engine(_sharing_cost(a, other)).shared_moves(a, b)
-    if b is None:
-        _mirror(shared)
-    return _divide(shared, a.moved, other.moved, normalize, a.n_samples)
+    kernels = engine(_sharing_cost(a, other))
+    divisor = {"flows": 0, "samples": 2 * a.n_samples, "none": 1}[normalize]
+    return kernels.finish(kernels.shared_moves(a, b), a.moved, other.moved, divisor, b is None)
 
 
 def _sharing_cost(a: Flows, b: Flows) -> float:
     """Return the seconds that numpy needs to compare every flow of a with all transitions of b."""
     n_cells = min(len(a.count), a.n_classes**2)
     return choice.COST_PER_SHARED * b.n_transitions * (len(a.count) + n_cells)
-
-
-def _mirror(matrix: np.ndarray) -> None:
-    """Copy the lower triangle to the upper one, in blocks that stay in the cache."""
-    block = 256
-    n = len(matrix)
-    for row in range(0, n, block):
-        for column in range(0, row + 1, block):
-            tile = matrix[row : row + block, column : column + block]
-            if row == column:
-                tile[:] = np.tril(tile) + np.tril(tile, -1).T
-            else:
-                matrix[column : column + block, row : row + block] = tile.T
-
-
-def _divide(shared: np.ndarray, moved_a: np.ndarray, moved_b: np.ndarray, normalize: str, n_samples: int) -> np.ndarray:
-    """Turn shared moves into distances in place: float64 takes the room of int64."""
-    result = shared.view(np.float64)
-    for i, moved in enumerate(moved_a):
-        total = moved + moved_b
-        different = total - 2 * shared[i]
-        if normalize == "flows":
-            np.maximum(total, 1, out=total)  # both quiet: 0 / 1
-            np.divide(different, total, out=result[i])
-        else:
-            np.divide(different, 2 * n_samples if normalize == "samples" else 1, out=result[i])
-    return result
 
 
 def _hamming_fingerprint(
@@ -336,7 +327,7 @@ def hamming(a: Split, b: Split | None = None) -> np.ndarray:
                 kernels.count_differences(left, right, a.labels.missing, other.labels.missing, b is None, counts)
                 done(left.shape[1])
     if b is None:
-        _mirror(counts)
+        mirror(counts)
     return counts
 
 

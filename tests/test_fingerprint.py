@@ -98,6 +98,7 @@ def test_the_cutting_into_panels_does_not_matter(panels):
 
 @pytest.mark.parametrize("widest", [0, 4096])
 def test_counting_by_table_and_by_sorting_agree_with_the_definition(monkeypatch, widest):
+    monkeypatch.setattr(room, "_TABLE", 0)
     for module in (compiled, vectorized):
         monkeypatch.setattr(module, "_WIDEST_TABLE", widest)
     labels, facts = planted.random_log(seed=5, n_snapshots=8, n_samples=60, n_classes=7, missing_fraction=0.2)

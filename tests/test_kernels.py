@@ -16,6 +16,32 @@ from nntf_cli.kernels import choice, compiled, sharing, vectorized
 from nntf_cli.model import NO_MISSING, Band, Flows
 from nntf_cli.rqa import Settings
 
+
+@settings(deadline=None, derandomize=True)
+@given(
+    rows=arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 30)), elements=st.integers(0, 4)),
+    missing=st.sampled_from([NO_MISSING, 4]),
+)
+def test_tabulated_transitions(rows, missing):
+    expected = naive.transitions(rows, 5, missing=missing)
+    for module in (compiled, vectorized):
+        np.testing.assert_array_equal(module.tabulate(rows, missing, 5), expected)
+
+
+@settings(deadline=None, derandomize=True)
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 200), divisor=st.sampled_from([0, 1, 34]))
+def test_distances_are_finished_alike(seed, n, divisor):
+    rng = np.random.default_rng(seed)
+    moved = rng.integers(0, 20, n)
+    shared = np.minimum(moved[:, None], moved) * rng.integers(0, 2, (n, n))
+    for symmetric in (True, False):
+        mine = np.tril(shared) if symmetric else shared
+        ours, theirs = (m.finish(mine.copy(), moved, moved, divisor, symmetric) for m in (compiled, vectorized))
+        np.testing.assert_array_equal(ours, theirs)
+        if symmetric:
+            np.testing.assert_array_equal(ours, ours.T)
+
+
 #: Values on and one bit beside the edges of bands.
 GRID = sorted(
     {x for i in range(-10, 21) for e in [i / 20] for x in (e, np.nextafter(e, 2), np.nextafter(e, -2), e + 0.02)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import unicodedata
@@ -112,11 +114,11 @@ def _is_numeric(table: Table, column: str) -> bool:
 
 
 def _csv(table: Table) -> str:
-    import pandas as pd
-
-    rows = [[_csv_cell(row.get(column)) for column in table.columns] for row in table.rows]
-    frame = pd.DataFrame(rows, columns=list(table.columns), dtype=object)
-    return str(frame.to_csv(index=False, lineterminator="\n"))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(table.columns)
+    writer.writerows([_csv_cell(row.get(column)) for column in table.columns] for row in table.rows)
+    return text.getvalue()
 
 
 def _csv_cell(value: Cell) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 import unicodedata
 import warnings
 from collections.abc import Callable, Sequence
@@ -48,6 +47,8 @@ def run(command: Callable[[Sequence[str] | None], object], arguments: Sequence[s
         return PIPE_CLOSED
     except BaseException as error:
         if debug:
+            import traceback
+
             traceback.print_exc()
         return _report(error)
 

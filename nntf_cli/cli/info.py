@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -29,6 +28,8 @@ def command(ctx: click.Context, log: str, as_json: bool, quiet: bool) -> None:
       nntf info sweep.h5::wd_0.01
       nntf info run.h5 --json | jq .splits.train.n_quiet
     """
+    import json
+
     from nntf_cli.artifacts.tables import printable
     from nntf_cli.cli.inputs import load_log, read_stdin
     from nntf_cli.cli.outputs import write_text

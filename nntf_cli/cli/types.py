@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from typing import Any
 
 import click
@@ -34,6 +33,8 @@ class BandWidthType(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the width as it was written, for exact arithmetic later."""
+        from fractions import Fraction
+
         try:
             width = Fraction(str(value))
         except (ValueError, ZeroDivisionError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import platform
 import re
 import stat
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +16,7 @@ from nntf_cli.errors import OutputError, ParameterError
 #: File systems allow 255 bytes; a temporary's name is longer by two dots, the process id and "tmp".
 _LONGEST_NAME = 200
 
-_MACHINE = re.sub(r"[^A-Za-z0-9-]", "", platform.node())[:32] or "here"
+_MACHINE = re.sub(r"[^A-Za-z0-9-]", "", os.uname().nodename if hasattr(os, "uname") else "")[:32] or "here"
 
 #: Writes one file's content to a binary stream.
 Writer = Callable[[BinaryIO], object]
@@ -108,10 +107,11 @@ def _temporary_stem(target: Path) -> str:
 
     The machine is part of it: on a shared file system, another one's process numbers say nothing here.
     """
-    import hashlib
+    name, stem = os.fsencode(target.name), target.name
+    if len(name) > _LONGEST_NAME:
+        import hashlib
 
-    name = os.fsencode(target.name)
-    stem = target.name if len(name) <= _LONGEST_NAME else hashlib.sha256(name).hexdigest()
+        stem = hashlib.sha256(name).hexdigest()
     return f".{stem}.{_MACHINE}"
 
 

@@ -30,6 +30,8 @@ class Engine(Protocol):
     """What both implementations offer; :mod:`nntf_cli.kernels.vectorized` says what each function does."""
 
     count_moves: Callable[[np.ndarray, np.ndarray, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
+    tabulate: Callable[[np.ndarray, int, int], np.ndarray]
+    finish: Callable[[np.ndarray, np.ndarray, np.ndarray, int, bool], np.ndarray]
     count_stays: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
     shared_moves: Callable[[Flows, Flows | None], np.ndarray]
     count_differences: Callable[[np.ndarray, np.ndarray, int, int, bool, np.ndarray], None]

@@ -11,12 +11,16 @@ import numpy as np
 
 from nntf_cli.kernels._jit import jit
 from nntf_cli.kernels.lines import band_lines
-from nntf_cli.kernels.sharing import shared_moves
+from nntf_cli.kernels.sharing import finish, shared_moves
+from nntf_cli.kernels.threads import for_each, n_threads
 
-__all__ = ["band_lines", "count_differences", "count_moves", "count_stays", "shared_moves"]
+__all__ = ["band_lines", "count_differences", "count_moves", "count_stays", "finish", "shared_moves", "tabulate"]
 
 #: Widest label range whose moves are counted in a table (64 MiB of counters) instead of by sorting.
 _WIDEST_TABLE = 4096
+
+#: Labels from which on a panel is worth several threads.
+_WORTH_THREADS = 2**20
 
 
 class _Scratch(threading.local):
@@ -78,6 +82,32 @@ def _list_moves(previous: np.ndarray, current: np.ndarray, missing: int, width: 
             cells[n_moves] = np.uint64(a) * np.uint64(width) + np.uint64(b)
             n_moves += 1
     return n_moves
+
+
+def tabulate(rows: np.ndarray, missing: int, width: int) -> np.ndarray:  # noqa: D103
+    table = np.zeros((len(rows) - 1, width, width), dtype=np.int32)
+    parts = range(0, len(table), max(1, len(table) // (4 * n_threads())))
+    step = parts.step
+
+    def some(first: int) -> None:
+        _tabulate(rows[first : first + step + 1], missing, table[first : first + step])
+
+    for_each(some, parts, None if rows.size > _WORTH_THREADS else 1)
+    return table
+
+
+@jit
+def _tabulate(rows: np.ndarray, missing: int, table: np.ndarray) -> None:
+    """Count without a branch: a sample that stays costs no more than to find out that it does."""
+    for i in range(len(table)):
+        counts, before, after = table[i], rows[i], rows[i + 1]
+        if missing < 2**32:
+            for k in range(len(before)):
+                if before[k] != missing and after[k] != missing:
+                    counts[before[k], after[k]] += 1
+        else:
+            for k in range(len(before)):
+                counts[before[k], after[k]] += 1
 
 
 def count_stays(previous: np.ndarray, current: np.ndarray, missing: int, width: int) -> np.ndarray:  # noqa: D103

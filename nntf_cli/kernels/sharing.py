@@ -32,6 +32,9 @@ _PARTIAL_BYTES = 64 * 2**20
 
 _TITLE = "comparing transitions"
 
+#: Side of the tiles in which distances are written.
+_TILE = 64
+
 #: Transitions side by side in a block: their counts and sums stay in the first cache.
 _WIDTH = 256
 
@@ -274,3 +277,41 @@ def _add_pairs(
                 for q in range(y, p + 1 if symmetric else end_y):
                     shared[i, moves_b[q] >> high] += min(n, np.int64(moves_b[q] & low))
             x, y = end_x, end_y
+
+
+# -- distances
+
+
+def finish(shared: np.ndarray, moved_a: np.ndarray, moved_b: np.ndarray, divisor: int, symmetric: bool) -> np.ndarray:
+    """Turn shared moves into distances in place; see :mod:`nntf_cli.kernels.vectorized`."""
+    result = shared.view(np.float64)
+
+    def some_rows(first: int) -> None:
+        _finish(shared, moved_a, moved_b, divisor, symmetric, first, min(first + _TILE, len(shared)), result)
+
+    for_each(some_rows, range(0, len(shared), _TILE))
+    return result
+
+
+@jit
+def _finish(
+    shared: np.ndarray,
+    moved_a: np.ndarray,
+    moved_b: np.ndarray,
+    divisor: int,
+    symmetric: bool,
+    first: int,
+    last: int,
+    result: np.ndarray,
+) -> None:
+    """Go through the rows tile by tile, so that what is mirrored stays in the cache."""
+    n_columns = shared.shape[1]
+    for left in range(0, last if symmetric else n_columns, _TILE):
+        for i in range(first, last):
+            for j in range(left, min(left + _TILE, i + 1 if symmetric else n_columns)):
+                total = moved_a[i] + moved_b[j]
+                different = np.float64(total - 2 * shared[i, j])
+                below = divisor if divisor > 0 else max(total, 1)
+                result[i, j] = different / np.float64(below)
+                if symmetric:
+                    result[j, i] = result[i, j]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 
 def n_threads() -> int:
@@ -24,6 +23,8 @@ def for_each(work: Callable[[int], object], items: Iterable[int], threads: int |
         for item in items:
             work(item)
         return
+    from concurrent.futures import ThreadPoolExecutor  # not needed by small work, and slow to load
+
     with ThreadPoolExecutor(threads) as pool:
         for future in [pool.submit(work, item) for item in items]:
             future.result()

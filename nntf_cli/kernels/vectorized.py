@@ -48,6 +48,31 @@ def _moved(previous: np.ndarray, current: np.ndarray, missing: int) -> np.ndarra
     return moved
 
 
+def tabulate(rows: np.ndarray, missing: int, width: int) -> np.ndarray:
+    """Count all transitions between consecutive rows, for few classes.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (R, N)
+        Labels of consecutive snapshots, below ``width`` or missing.
+    missing, width
+        As for :func:`count_moves`.
+
+    Returns
+    -------
+    ndarray of int32, shape (R - 1, width, width)
+        The matrices δ, diagonals included.
+    """
+    table = np.zeros((len(rows) - 1, width, width), dtype=np.int32)
+    for counts, before, after in zip(table, rows[:-1], rows[1:], strict=True):
+        if missing <= np.iinfo(rows.dtype).max:
+            present = (before != missing) & (after != missing)
+            before, after = before[present], after[present]
+        cells = before.astype(np.int64) * width + after
+        counts[:] = np.bincount(cells, minlength=width * width).reshape(width, width)
+    return table
+
+
 def count_stays(previous: np.ndarray, current: np.ndarray, missing: int, width: int) -> np.ndarray:
     """Count the samples that stayed, class by class: the diagonal of δ, (width,) int64."""
     return np.bincount(current[(previous == current) & (current != missing)], minlength=width)
@@ -79,9 +104,17 @@ def _dense(a: Flows, b: Flows) -> tuple[np.ndarray, np.ndarray]:
     """Return the counts of both as (transitions, cells), over the cells that moved in both."""
     width = max(a.n_classes, b.n_classes)
     cells_a, cells_b = (flows.from_class.astype(np.int64) * width + flows.to_class for flows in (a, b))
-    common = np.unique(cells_a) if a is b else np.intersect1d(cells_a, cells_b)
+    common = _distinct(cells_a)
+    if a is not b:
+        common = common[np.isin(common, cells_b)]
     rows = _spread(a, cells_a, common)
     return rows, rows if a is b else _spread(b, cells_b, common)
+
+
+def _distinct(cells: np.ndarray) -> np.ndarray:
+    """Return np.unique, which would load numpy.ma for the sake of masked arrays."""
+    cells = np.sort(cells)
+    return cells[np.concatenate([[True], cells[1:] != cells[:-1]])] if len(cells) else cells
 
 
 def _spread(flows: Flows, cells: np.ndarray, common: np.ndarray) -> np.ndarray:
@@ -92,6 +125,47 @@ def _spread(flows: Flows, cells: np.ndarray, common: np.ndarray) -> np.ndarray:
         transition = np.repeat(np.arange(flows.n_transitions), np.diff(flows.start))
         dense[transition[known], place[known]] = flows.count[known]
     return dense
+
+
+def finish(shared: np.ndarray, moved_a: np.ndarray, moved_b: np.ndarray, divisor: int, symmetric: bool) -> np.ndarray:
+    """Turn shared moves into distances, in place: float64 takes the room of int64.
+
+    Parameters
+    ----------
+    shared : ndarray of int64, shape (P_a, P_b)
+        What :func:`shared_moves` returned; it is lost.
+    moved_a, moved_b : ndarray of int64
+        S of rows and columns.
+    divisor : int
+        What to divide by; 0 stands for S_i + S_j, and then 0 / 0 is 0.
+    symmetric : bool
+        Only j <= i means anything, and is mirrored.
+
+    Returns
+    -------
+    ndarray of float64, shape (P_a, P_b)
+    """
+    if symmetric:
+        mirror(shared)
+    result = shared.view(np.float64)
+    for i, moved in enumerate(moved_a):
+        total = moved + moved_b
+        different = total - 2 * shared[i]
+        np.divide(different, divisor or np.maximum(total, 1), out=result[i])
+    return result
+
+
+def mirror(matrix: np.ndarray) -> None:
+    """Copy the lower triangle to the upper one, in blocks that stay in the cache."""
+    block = 256
+    n = len(matrix)
+    for row in range(0, n, block):
+        for column in range(0, row + 1, block):
+            tile = matrix[row : row + block, column : column + block]
+            if row == column:
+                tile[:] = np.tril(tile) + np.tril(tile, -1).T
+            else:
+                matrix[column : column + block, row : row + block] = tile.T
 
 
 def count_differences(
