@@ -16,6 +16,8 @@ from badinputs import LABELS, hdf5
 from nntf_cli.files.atomic import _MACHINE
 from running import NNTF, error_of, process, refused, run, succeeded
 
+pytestmark = pytest.mark.process
+
 OLD = b"the result of last week"
 
 

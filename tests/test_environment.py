@@ -13,6 +13,8 @@ import nntf_cli
 from badinputs import hdf5
 from running import NNTF, process, refused, run, succeeded
 
+pytestmark = pytest.mark.process
+
 #: Small runs do without numba unless they are told.
 COMPILED = {"NNTF_ENGINE": "numba"}
 
