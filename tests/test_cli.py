@@ -215,7 +215,8 @@ def test_rqa_per_band(logs, convention):
     }[convention]
     assert list(table.columns) == ["run", "split", "band_lo", "band_hi", "n_points", "rr", *measures]
     if convention == "paper":
-        assert [float(x) for x in table["band_hi"]][7] == 0.35 + 0.05
+        cells = succeeded(run("rqa", logs[0], "--per-band")).decode().splitlines()[8].split(",")
+        assert float(cells[3]) == 0.35 + 0.05  # pandas does not read every bit in all its versions
         lams = [naive.paper_lam(b, 2) for b in naive.paper_recurrences(d)]
     else:
         lams = [naive.standard_measures(b)["lam"] for b in naive.standard_recurrences(d, 20)]
