@@ -288,6 +288,15 @@ def test_options_that_choose_labels_are_refused_for_a_matrix(logs, tmp_path):
     refused(run("rqa", logs[0], "--edges", "closed"), 2, "--edges goes with --convention standard")
 
 
+def test_a_hyperparameter_named_like_a_measure_is_shown_as_given(tmp_path):
+    for i in range(2):
+        labels, _ = planted.random_log(seed=i, n_snapshots=6, n_samples=30, n_classes=3)
+        write_log(tmp_path / f"{i}.h5", {"train": labels}, n_classes=3, hparams={"rr": 1e-5 * (i + 1)})
+    text = succeeded(run("rqa", tmp_path / "0.h5", tmp_path / "1.h5", "-t", "text")).decode()
+    assert "1e-05" in text
+    assert "2e-05" in text
+
+
 def test_json_names_the_convention_and_titles_the_range(logs):
     rows = json.loads(succeeded(run("rqa", logs[0], "-t", "json", "--convention", "standard")))
     assert rows[0]["convention"] == "standard"

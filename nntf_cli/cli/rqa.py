@@ -27,12 +27,9 @@ _PER_BAND = {
     "standard": ("det", "l_mean", "l_max", "div", "entr", "lam", "tt", "v_max", "v_entr", "lam_chance"),
 }
 
-
-#: Columns of measurements, which are rounded where people read them; hyperparameters never are.
-_MEASURES = frozenset({
-    *("band_lo", "band_hi", "rr", "lam", "ent", "acc", "rr_lam"),
-    *("det", "l_mean", "div", "entr", "tt", "v_entr", "lam_chance"),
-})  # fmt: skip
+#: What people read with four decimals; a hyperparameter never is, whatever its name.
+_MEASURED_PER_BAND = frozenset({"band_lo", "band_hi", "rr", *_PER_BAND["paper"], *_PER_BAND["standard"]})
+_MEASURED_PER_RUN = frozenset({"lam", "ent", "acc", "rr_lam"})  # names that no hyperparameter's column can have
 
 
 # fmt: off
@@ -153,7 +150,8 @@ def _band_table(addresses: Sequence[str], choice: Choice, settings: Settings) ->
     code, results = _measured(addresses, choice, settings, lambda m: (m.split, per_band(m, settings)))
     rows = [{"run": name, "split": split, **row} for name, (split, bands) in results for row in bands]
     columns = ("run", "split", "band_lo", "band_hi", "n_points", "rr", *_PER_BAND[settings.convention])
-    return code, Table(rows, columns, _title(settings), measured=_MEASURES, about={"convention": settings.convention})
+    about = {"convention": settings.convention}
+    return code, Table(rows, columns, _title(settings), measured=_MEASURED_PER_BAND, about=about)
 
 
 def _summary_table(addresses: Sequence[str], choice: Choice, settings: Settings, select: str) -> tuple[int, Table]:
@@ -166,7 +164,7 @@ def _summary_table(addresses: Sequence[str], choice: Choice, settings: Settings,
     columns = tuple(rows[0]) if rows else ()
     title = f"{_title(settings)}, {select} band"
     about = {"convention": settings.convention}
-    return code, Table(rows, columns, title, most_adequate(summaries), measured=_MEASURES, about=about)
+    return code, Table(rows, columns, title, most_adequate(summaries), measured=_MEASURED_PER_RUN, about=about)
 
 
 def _title(settings: Settings) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from nntf_cli.kernels._jit import jit
 from nntf_cli.kernels.threads import for_each, n_threads
+from nntf_cli.kernels.vectorized import is_symmetric
 
 #: Rows, or diagonals, that a thread takes at a time.
 _BLOCK = 128
@@ -20,23 +21,12 @@ def band_lines(
     values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Count the lines in every band; see :mod:`nntf_cli.kernels.vectorized`."""
-    n_rows, n_columns = values.shape
-    symmetric = n_rows == n_columns and is_symmetric(values)
+    symmetric = is_symmetric(values)
     codes = _coded(values, lows, highs, closed)
     upright = codes if symmetric else np.ascontiguousarray(codes.T)
     vertical = _in_rows(upright, len(lows))
     diagonal = _on_diagonals(codes, len(lows), symmetric)
     return diagonal, vertical
-
-
-def is_symmetric(values: np.ndarray) -> bool:
-    """Return whether a square matrix equals its transpose."""
-    block = 512
-    return all(
-        np.array_equal(values[i : i + block, j : j + block], values[j : j + block, i : i + block].T)
-        for i in range(0, len(values), block)
-        for j in range(0, i + 1, block)
-    )
 
 
 def _coded(values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray) -> np.ndarray:

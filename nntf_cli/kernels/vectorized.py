@@ -155,6 +155,16 @@ def finish(shared: np.ndarray, moved_a: np.ndarray, moved_b: np.ndarray, divisor
     return result
 
 
+def is_symmetric(values: np.ndarray) -> bool:
+    """Return whether a matrix is square and equals its transpose, block by block and without a copy."""
+    block = 512
+    return values.shape[0] == values.shape[1] and all(
+        np.array_equal(values[i : i + block, j : j + block], values[j : j + block, i : i + block].T)
+        for i in range(0, len(values), block)
+        for j in range(0, i + 1, block)
+    )
+
+
 def mirror(matrix: np.ndarray) -> None:
     """Copy the lower triangle to the upper one, in blocks that stay in the cache."""
     block = 256

@@ -15,6 +15,7 @@ import numpy as np
 
 from nntf_cli.kernels import engine
 from nntf_cli.kernels.choice import COST_PER_POINT
+from nntf_cli.kernels.vectorized import is_symmetric
 from nntf_cli.model import Band, Difference, Fingerprint
 from nntf_cli.rqa.bands import Settings
 
@@ -260,12 +261,8 @@ def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None)
     """
     settings = settings or Settings()
     settings.check(matrix)
-    symmetric = _is_symmetric(matrix.values)
+    symmetric = settings.convention == "standard" and is_symmetric(matrix.values)
     return [measure(lines, settings, symmetric=symmetric) for lines in count_lines(matrix.values, settings.bands)]
-
-
-def _is_symmetric(values: np.ndarray) -> bool:
-    return values.shape[0] == values.shape[1] and bool(np.array_equal(values, values.T))
 
 
 def measure(lines: Lines, settings: Settings, *, symmetric: bool) -> dict[str, Value]:
