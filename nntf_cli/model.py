@@ -348,3 +348,14 @@ class Band:
         """Return which values lie in the band: the binarised matrix B, bool, same shape."""
         below = values <= self.hi if self.closed else values < self.hi
         return (values >= self.lo) & below
+
+
+class BandLines(NamedTuple):
+    """Lines of recurrent points in every band of a (P, Q) matrix, counted by their length; entry 0 is unused."""
+
+    diagonal: np.ndarray  #: (bands, min(P, Q) + 1) int64: on the diagonals with |i - j| >= theiler
+    border: np.ndarray  #: the same shape: those of them that touch the border of the matrix with either end
+    vertical: np.ndarray  #: (bands, P + 1) int64: in columns; cells with |i - j| < theiler_vertical are never recurrent
+    gaps: np.ndarray  #: (bands, P + 1) int64: inner white gaps, from one line to the next in the same column
+    n_points: np.ndarray  #: (bands,) int64: entries in the band, whatever the Theiler windows
+    main: np.ndarray  #: (bands, min(P, Q)) bool: which entries of the main diagonal are in the band
