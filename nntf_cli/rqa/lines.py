@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -30,7 +31,7 @@ class Lines:
     main: np.ndarray  #: (n,) bool: the main diagonal of a square matrix; empty for another
     theiler: int
     theiler_vertical: int
-    symmetric: bool | None = None  #: whether the matrix equals its transpose; None if that was not asked
+    symmetric: Callable[[], bool]  #: whether the matrix equals its transpose: found out where it matters
 
     @property
     def n_off(self) -> int:
@@ -55,8 +56,6 @@ def count_lines(
     bands: Sequence[Band],
     theiler: int = 0,
     theiler_vertical: int = 0,
-    *,
-    ask_symmetry: bool = False,
 ) -> list[Lines]:
     """Binarise a matrix to each band and count its lines.
 
@@ -70,15 +69,13 @@ def count_lines(
         Diagonals closer than this to the main one are left out.
     theiler_vertical : int
         Cells closer than this to the main diagonal count as empty in columns.
-    ask_symmetry : bool
-        Whether to find out if the matrix is symmetric.
     """
     lows, highs = np.array([band.lo for band in bands]), np.array([band.hi for band in bands])
     closed = np.array([band.closed for band in bands])
     kernels = engine(COST_PER_POINT * values.size * len(bands))
     counted: BandLines = kernels.band_lines(values, lows, highs, closed, theiler, theiler_vertical)
     main = counted.main if values.shape[0] == values.shape[1] else counted.main[:, :0]
-    symmetric = is_symmetric(values) if ask_symmetry else None
+    symmetric = cache(lambda: is_symmetric(values))
     return [
         Lines(
             band, values.shape, counted.diagonal[k], counted.border[k], counted.vertical[k], counted.gaps[k],

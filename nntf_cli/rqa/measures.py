@@ -122,7 +122,7 @@ def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None)
     """
     settings = settings or Settings()
     settings.check(matrix)
-    lines = lines_of(matrix, settings, ask_symmetry=True)
+    lines = lines_of(matrix, settings)
     rows = [measure(of_band, settings) for of_band in lines]
     tested = permutation_test(matrix.values, lines, settings)
     return [
@@ -131,10 +131,9 @@ def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None)
     ]
 
 
-def lines_of(matrix: Fingerprint | Difference, settings: Settings, *, ask_symmetry: bool) -> list[Lines]:
+def lines_of(matrix: Fingerprint | Difference, settings: Settings) -> list[Lines]:
     """Count the lines of a matrix in all bands, within the Theiler windows that its shape and the settings give."""
-    windows = settings.theiler_windows(matrix.values.shape)
-    return count_lines(matrix.values, settings.bands, *windows, ask_symmetry=ask_symmetry)
+    return count_lines(matrix.values, settings.bands, *settings.theiler_windows(matrix.values.shape))
 
 
 def measure(lines: Lines, settings: Settings) -> dict[str, Value]:

@@ -15,7 +15,6 @@ import numpy as np
 from nntf_cli.kernels import engine
 from nntf_cli.kernels.choice import COST_PER_SHUFFLED
 from nntf_cli.kernels.runs import band_codes, columns_of, diagonals_of
-from nntf_cli.kernels.vectorized import is_symmetric
 from nntf_cli.progress import task
 from nntf_cli.rqa.bands import Settings
 from nntf_cli.rqa.lines import Lines, border_of_main, keep_longest, lines_in
@@ -102,7 +101,7 @@ class _Shuffling:
         nearest = max(self._theiler, self._theiler_vertical, int(square))
         row, column = np.divmod(np.arange(values.size), values.shape[1])
         moves = np.abs(row - column) >= nearest
-        self._symmetric = square and is_symmetric(values)
+        self._symmetric = square and lines[0].symmetric()
         self._cells = np.flatnonzero(moves & (column > row) if self._symmetric else moves)
         self._fixed = np.flatnonzero(~moves)
         # where in a row of codes each entry of the matrix is found
