@@ -12,13 +12,9 @@ import numpy as np
 from nntf_cli.kernels._jit import jit
 from nntf_cli.kernels.lines import band_lines
 from nntf_cli.kernels.sharing import finish, shared_moves
-from nntf_cli.kernels.shuffles import shuffled_lines
 from nntf_cli.kernels.threads import for_each, n_threads
 
-__all__ = [
-    "band_lines", "count_differences", "count_moves", "count_stays", "finish", "shared_moves", "shuffled_lines",
-    "tabulate",
-]  # fmt: skip
+__all__ = ["band_lines", "count_differences", "count_moves", "count_stays", "finish", "shared_moves", "tabulate"]
 
 #: Widest label range whose moves are counted in a table (64 MiB of counters) instead of by sorting.
 _WIDEST_TABLE = 4096

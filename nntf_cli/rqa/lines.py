@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from nntf_cli.kernels import engine
-from nntf_cli.kernels.choice import COST_PER_POINT
+from nntf_cli.kernels.choice import COST_PER_ENTRY
 from nntf_cli.kernels.vectorized import is_symmetric
 from nntf_cli.model import Band, BandLines
 
@@ -72,7 +72,7 @@ def count_lines(
     """
     lows, highs = np.array([band.lo for band in bands]), np.array([band.hi for band in bands])
     closed = np.array([band.closed for band in bands])
-    kernels = engine(COST_PER_POINT * values.size * len(bands))
+    kernels = engine(COST_PER_ENTRY * values.size)
     counted: BandLines = kernels.band_lines(values, lows, highs, closed, theiler, theiler_vertical)
     main = counted.main if values.shape[0] == values.shape[1] else counted.main[:, :0]
     symmetric = cache(lambda: is_symmetric(values))

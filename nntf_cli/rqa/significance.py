@@ -12,9 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nntf_cli.kernels import engine
-from nntf_cli.kernels.choice import COST_PER_SHUFFLED
-from nntf_cli.kernels.runs import band_codes, columns_of, diagonals_of
+from nntf_cli.kernels.runs import band_codes, columns_of, diagonals_of, shuffled_lines
 from nntf_cli.progress import task
 from nntf_cli.rqa.bands import Settings
 from nntf_cli.rqa.lines import Lines, border_of_main, keep_longest, lines_in
@@ -163,8 +161,7 @@ class _Shuffling:
     ) -> tuple[np.ndarray, np.ndarray]:
         counts, border = np.zeros((2, len(codes), len(self._lines), longest + 1), dtype=np.int64)
         for layout in layouts:
-            kernels = engine(COST_PER_SHUFFLED * len(codes) * len(layout))
-            found = kernels.shuffled_lines(codes, layout, len(self._lines), longest, with_border)
+            found = shuffled_lines(codes, layout, len(self._lines), longest, with_border)
             counts += found[0]
             border += found[1]
         return counts, border
