@@ -70,16 +70,23 @@ def band_lines(
 
 def band_codes(values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray) -> np.ndarray:
     """Return the code of every entry, as narrow as the number of bands allows; same shape as ``values``."""
-    flat, n_bands = values.ravel(), len(lows)
-    k = np.searchsorted(lows, flat, side="right") - 1  # the last band that begins at or below the value, or -1
+    codes = np.empty(values.shape, dtype=np.uint8 if len(lows) < 120 else np.uint16)
     edges, included = np.append(highs, -np.inf), np.append(closed, False)  # the last stands for band -1
+    rows_at_once = max(1, _AT_ONCE // max(1, values.shape[1]))
+    for first in range(0, len(values), rows_at_once):
+        rows = slice(first, first + rows_at_once)
+        codes[rows] = _codes_of(values[rows], lows, edges, included)
+    return codes
+
+
+def _codes_of(values: np.ndarray, lows: np.ndarray, edges: np.ndarray, included: np.ndarray) -> np.ndarray:
+    k = np.searchsorted(lows, values, side="right") - 1  # the last band that begins at or below the value, or -1
 
     def reaches_up_to(band: np.ndarray) -> np.ndarray:
-        return (flat < edges[band]) | ((flat == edges[band]) & included[band])
+        return (values < edges[band]) | ((values == edges[band]) & included[band])
 
     here, below = reaches_up_to(k), reaches_up_to(np.maximum(k - 1, -1))
-    codes = np.where(here, 2 * k + 1 - below, np.where(below, 2 * k - 1, 0))
-    return codes.astype(np.uint8 if n_bands < 120 else np.uint16).reshape(values.shape)
+    return np.where(here, 2 * k + 1 - below, np.where(below, 2 * k - 1, 0))
 
 
 def _points(codes: np.ndarray, n_bands: int) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from nntf_cli import memory
 from nntf_cli.kernels.runs import band_codes, columns_of, diagonals_of, shuffled_lines
 from nntf_cli.progress import task
 from nntf_cli.rqa.bands import Settings
@@ -19,6 +20,9 @@ from nntf_cli.rqa.lines import Lines, border_of_main, keep_longest, lines_in
 
 #: Entries of shuffled matrices that are looked at together.
 _AT_ONCE = 2**20
+
+#: What shuffling needs beside the matrix: codes, and where each entry goes in each of the layouts.
+_BYTES_PER_ENTRY = 64.0
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ def permutation_test(
     Significance or None
         None where no permutations are asked for.
 
+    Raises
+    ------
+    LimitError
+        The matrix is too large to be shuffled here.
+
     Notes
     -----
     The order of the draws: ``Generator(PCG64(seed)).permuted`` of the entries in C order, one permutation after
@@ -71,6 +80,11 @@ def permutation_test(
     n = settings.n_permutations(values.shape)
     if not n or not lines:
         return None
+    memory.require(
+        _BYTES_PER_ENTRY * values.size,
+        f"shuffling the {values.shape[0]} x {values.shape[1]} matrix",
+        "thin it with --every, or say --permutations 0",
+    )
     shuffling = _Shuffling(values, lines, settings)
     measures = {"lam": shuffling.laminarity, "det": shuffling.determinism}
     wanted = [name for name in names if name == "lam" or settings.convention == "standard"]
