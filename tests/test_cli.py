@@ -245,7 +245,9 @@ def test_rqa_says_how_much_of_it_is_chance(logs):
     table = table_of(succeeded(run("rqa", logs[0])))
     again = table_of(succeeded(run("rqa", logs[0], "--seed", "0", "--permutations", "199")))
     pd.testing.assert_frame_equal(table, again)
-    other = table_of(succeeded(run("rqa", logs[0], "--seed", "1")))
+    done = run("rqa", logs[0], "--seed", "1", "--permutations", "99")
+    assert "99 permutations, seed 1" in done.err
+    other = table_of(succeeded(done))
     assert other["lam_mean"].tolist() != table["lam_mean"].tolist()
     recurrences = naive.paper_recurrences(expected_distances(0))
     lams = [naive.paper_lam(b, 2) for b in recurrences]

@@ -325,6 +325,19 @@ def test_a_range_is_tiled_by_as_many_bands():
     assert sum(row["n_points"] for row in rows) == values.size
 
 
+@settings(deadline=None, derandomize=True)
+@given(case=sizes, options=st.fixed_dictionaries({}, optional=OPTIONS), mirror=st.booleans())
+def test_differences_are_measured_like_fingerprints(case, options, mirror):
+    values = np.round(random_matrix(*case) * 2 - 1, 2)
+    if not mirror:
+        values[np.triu_indices(len(values), 1)] *= -1
+    axes = Axes(Axis(), Axis())
+    wanted = Settings("standard", "0.25", value_range=(-1.0, 1.0), **options)
+    recurrences = naive.standard_recurrences(values, 4, low=-1.0, high=1.0)
+    for row, b in zip(per_band(Difference(values, axes, axes), wanted), recurrences, strict=True):
+        rows_close(row, naive.standard_measures(b, **options))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

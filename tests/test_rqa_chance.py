@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naive
+from nntf_cli.errors import LimitError
 from nntf_cli.model import Axes, Axis, Band, Fingerprint
 from nntf_cli.rqa import Settings, per_band, summarize
 from nntf_cli.rqa.chance import laminarity_chance
@@ -130,6 +131,12 @@ def test_what_lingers_is_told_from_what_is_dense():
     assert dense.lam > 0.7  # and yet
     assert dense.lam_p > 0.05
     assert f"lam not above chance (p = {dense.lam_p:.2f})" in dense.notes
+
+
+def test_what_does_not_fit_is_refused_before_it_is_shuffled(monkeypatch):
+    monkeypatch.setattr("nntf_cli.memory.available", lambda: 1000.0)
+    with pytest.raises(LimitError, match=r"shuffling the 8 x 8 matrix needs .*; .*--permutations 0"):
+        per_band(matrix(random_matrix(0, 8)), Settings(permutations=5))
 
 
 def test_permutations_are_made_unless_a_side_is_long():

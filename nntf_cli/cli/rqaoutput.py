@@ -140,6 +140,8 @@ def _title(settings: Settings, windows: tuple[int, int] | None) -> str:
     parts += [f"theiler {settings.theiler}"] if settings.theiler is not None else []
     parts += [f"theiler_vertical {settings.theiler_vertical}"] if settings.theiler_vertical is not None else []
     parts += [f"border {settings.border}"] if settings.border != "none" else []
+    parts += [f"{settings.permutations} permutations"] if settings.permutations else []
+    parts += [f"seed {settings.seed}"] if settings.seed else []
     parts += ["windows of {} moved by {}".format(*windows)] if windows else []
     return ", ".join(parts)
 
