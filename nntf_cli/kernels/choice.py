@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 import numpy as np
@@ -34,6 +34,8 @@ class Engine(Protocol):
     finish: Callable[[np.ndarray, np.ndarray, np.ndarray, int, bool], np.ndarray]
     count_stays: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
     shared_moves: Callable[[Flows, Flows | None], np.ndarray]
+    distances: Callable[[Flows, Flows | None, int, np.dtype[np.floating]], np.ndarray]
+    distance_panels: Callable[[Flows, int], Iterator[np.ndarray] | None]
     count_differences: Callable[[np.ndarray, np.ndarray, int, int, bool, np.ndarray], None]
     band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
