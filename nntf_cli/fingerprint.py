@@ -281,12 +281,12 @@ def distances(
     LimitError
         The matrix does not fit into memory.
     """
-    other, dtype = a if b is None else b, np.dtype(dtype)
+    other, rounded = a if b is None else b, np.dtype(dtype)
     shape = (a.n_transitions, other.n_transitions)
     memory.require(
-        float(dtype.itemsize) * shape[0] * shape[1], f"the {shape[0]} x {shape[1]} matrix", "thin it with --every"
+        float(rounded.itemsize) * shape[0] * shape[1], f"the {shape[0]} x {shape[1]} matrix", "thin it with --every"
     )
-    return engine(_sharing_cost(a, other)).distances(a, b, _divisor(normalize, a), dtype)
+    return engine(_sharing_cost(a, other)).distances(a, b, _divisor(normalize, a), rounded)
 
 
 def _divisor(normalize: str, flows: Flows) -> int:

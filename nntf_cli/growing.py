@@ -146,7 +146,9 @@ class GrowingRun:
 
 
 def _line_counter(settings: Settings) -> compiled.LineCounter:
-    lows, highs, closed = (np.array(edge) for edge in zip(*((b.lo, b.hi, b.closed) for b in settings.bands), strict=True))
+    lows, highs, closed = (
+        np.array(edge) for edge in zip(*((b.lo, b.hi, b.closed) for b in settings.bands), strict=True)
+    )
     return compiled.LineCounter(None, lows, highs, closed)
 
 

@@ -311,6 +311,11 @@ class Fingerprint:
         return self.distances
 
     @property
+    def rows(self) -> np.ndarray | RowStream:
+        """What to go through once: the values where they are there, else what computes them on the way."""
+        return self.__dict__.get("distances", self.matrix)
+
+    @property
     def shape(self) -> tuple[int, int]:
         """(P, Q), without computing anything."""
         n_rows, n_columns = self.matrix.shape
@@ -341,6 +346,11 @@ class Difference:
     @property
     def values(self) -> np.ndarray:
         """The same."""
+        return self.difference
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The same: what to go through once."""
         return self.difference
 
     @property

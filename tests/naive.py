@@ -223,15 +223,71 @@ def vertical_lines(B):
     return lengths
 
 
-def diagonal_lines(B, main=True):
-    """Lengths of all diagonal lines, over both triangles; ``main=False`` leaves out the cells i = j."""
+def outside_theiler(B, theiler):
+    """B without the points closer than ``theiler`` to the main diagonal."""
     n_rows, n_columns = np.shape(B)
-    lengths = []
+    kept = np.zeros((n_rows, n_columns), dtype=bool)
+    for i in range(n_rows):
+        for j in range(n_columns):
+            kept[i, j] = bool(B[i][j]) and abs(i - j) >= theiler
+    return kept
+
+
+def diagonals(B, theiler=0):
+    """The diagonals j - i = offset with |offset| >= theiler, as (offset, values)."""
+    n_rows, n_columns = np.shape(B)
     for offset in range(-(n_rows - 1), n_columns):
-        if offset == 0 and not main:
-            continue
-        lengths += _runs([B[i][i + offset] for i in range(n_rows) if 0 <= i + offset < n_columns])
+        if abs(offset) >= theiler:
+            yield offset, [B[i][i + offset] for i in range(n_rows) if 0 <= i + offset < n_columns]
+
+
+def diagonal_lines(B, main=True, theiler=0):
+    """Lengths of all diagonal lines, over both triangles; ``main=False`` leaves out the cells i = j."""
+    lengths = []
+    for _, values in diagonals(B, theiler if main else max(theiler, 1)):
+        lengths += _runs(values)
     return lengths
+
+
+def border_lines(B, theiler=0):
+    """Diagonal lines that touch the border of the matrix with either end, as (offset, length)."""
+    found = []
+    for offset, values in diagonals(B, theiler):
+        lengths = _runs(values)
+        if lengths and values[0]:
+            found.append((offset, lengths[0]))
+        if lengths and values[-1] and not (values[0] and len(lengths) == 1):
+            found.append((offset, lengths[-1]))
+    return found
+
+
+def kelo(B, theiler=0):
+    """Lengths of diagonal lines after KEep LOngest (Kraemer & Marwan 2019, lines that touch the border at one end too).
+
+    Of the lines that touch the border the longest of each triangle of a symmetric matrix is kept, the two longest
+    of another; lines on the main diagonal of a square matrix, where they are counted at all, are left alone.
+    """
+    n_rows, n_columns = np.shape(B)
+    lengths = diagonal_lines(B, theiler=theiler)
+    at_border = [(k, length) for k, length in border_lines(B, theiler) if k != 0 or n_rows != n_columns]
+    for _, length in at_border:
+        lengths.remove(length)
+    if n_rows == n_columns and np.array_equal(B, np.transpose(B)):
+        for side in (-1, 1):
+            lengths += sorted(length for k, length in at_border if k * side > 0)[-1:]
+    else:
+        lengths += sorted(length for _, length in at_border)[-2:]
+    return lengths
+
+
+def white_gaps(B):
+    """Lengths of the gaps between two recurrent points of a column: recurrence times of the second type."""
+    n_rows, n_columns = np.shape(B)
+    gaps = []
+    for j in range(n_columns):
+        points = [i for i in range(n_rows) if B[i][j]]
+        gaps += [later - earlier - 1 for earlier, later in zip(points, points[1:], strict=False) if later > earlier + 1]
+    return gaps
 
 
 def line_counts(lengths, n):
@@ -337,39 +393,36 @@ def select_max(lams, ents):
 # --- Standard convention -----------------------------------------------------------------------------------
 
 
-def standard_measures(B, l_min=2, v_min=None, leave_out_main=None):
+def standard_measures(B, l_min=2, v_min=None, theiler=None, theiler_vertical=0, border="none"):
     """Recurrence quantification as Webber & Zbilut (1994) and Marwan et al. (2007) define it.
 
     n_points counts every recurrent entry, main diagonal included. RR, the diagonal lines and what is derived
-    from them leave the main diagonal out; the vertical lines keep it. A rectangular B has none to leave out;
-    ``leave_out_main=False`` says the same of a square B (two runs of equal length).
+    from them leave out the diagonals closer than ``theiler`` to the main one: by default the main diagonal of a
+    square matrix, nothing of a rectangular one. Vertical lines leave out ``theiler_vertical``, by default nothing.
 
     Undefined values are None; the longest line of none is 0.
     """
     n_rows, n_columns = np.shape(B)
     v_min = l_min if v_min is None else v_min
-    if leave_out_main is None:
-        leave_out_main = n_rows == n_columns
-    n_points = 0
-    n_off = 0
+    if theiler is None:
+        theiler = 1 if n_rows == n_columns else 0
+    n_points = n_counted = n_possible = 0
     for i in range(n_rows):
         for j in range(n_columns):
-            if B[i][j]:
-                n_points += 1
-                if i != j:
-                    n_off += 1
-    if leave_out_main:
-        n_counted, n_possible = n_off, n_rows * (n_rows - 1)
-    else:
-        n_counted, n_possible = n_points, n_rows * n_columns
+            n_points += bool(B[i][j])
+            if abs(i - j) >= theiler:
+                n_possible += 1
+                n_counted += bool(B[i][j])
 
-    diagonals = diagonal_lines(B, main=not leave_out_main)
-    verticals = vertical_lines(B)
+    diagonals = kelo(B, theiler) if border == "kelo" else diagonal_lines(B, theiler=theiler)
+    kept = outside_theiler(B, theiler_vertical)
+    verticals, gaps = vertical_lines(kept), white_gaps(kept)
     l_max = max(diagonals, default=0)
+    in_lines = sum(length for length in diagonals if length >= l_min)
     return {
         "n_points": n_points,
         "rr": None if n_possible == 0 else n_counted / n_possible,
-        "det": line_share(diagonals, l_min),
+        "det": None if n_counted == 0 else in_lines / n_counted,
         "l_mean": line_mean(diagonals, l_min),
         "l_max": l_max,
         "div": None if l_max == 0 else 1 / l_max,
@@ -378,6 +431,9 @@ def standard_measures(B, l_min=2, v_min=None, leave_out_main=None):
         "tt": line_mean(verticals, v_min),
         "v_max": max(verticals, default=0),
         "v_entr": line_entropy(verticals, v_min),
+        "t2": line_mean(gaps, 1),
+        "t_max": max(gaps, default=0),
+        "rte": line_entropy(gaps, 1),
     }
 
 
@@ -414,6 +470,35 @@ def lam_chance_by_permutation(B, v_min=2, n=1000, seed=0):
             shuffled[i][j] = shuffled[j][i] = values[source]
         total += line_share(vertical_lines(shuffled), v_min)
     return total / n
+
+
+def shuffled(D, n, seed=0, nearest=None):
+    """Yield ``n`` matrices whose entries with |i - j| >= ``nearest`` are shuffled, all others as in D.
+
+    Symmetric: those above the main diagonal, mirrored. In C order, by one permutation after the other.
+    """
+    D = np.asarray(D)
+    n_rows, n_columns = D.shape
+    square = n_rows == n_columns
+    symmetric = square and np.array_equal(D, D.T)
+    nearest = int(square) if nearest is None else nearest
+    cells = [
+        (i, j) for i in range(n_rows) for j in range(n_columns) if abs(i - j) >= nearest and (j > i or not symmetric)
+    ]
+    rng = np.random.Generator(np.random.PCG64(seed))
+    for _ in range(n):
+        result = D.copy()
+        values = rng.permutation(np.array([D[i, j] for i, j in cells]))
+        for (i, j), value in zip(cells, values, strict=True):
+            result[i, j] = value
+            if symmetric:
+                result[j, i] = value
+        yield result
+
+
+def permutation_p(observed, permuted):
+    """(1 + how many permuted values reach the observed one) / (1 + how many there are)."""
+    return (1 + len([value for value in permuted if value >= observed])) / (1 + len(permuted))
 
 
 def lam_chance_exact(B, v_min=2):

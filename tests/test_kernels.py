@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import naive
-from nntf_cli.kernels import choice, compiled, sharing, vectorized
+from nntf_cli.kernels import blocks, choice, compiled, runs, sharing, vectorized
 from nntf_cli.model import NO_MISSING, Band, Flows
 from nntf_cli.rqa import Settings
 
@@ -64,27 +65,73 @@ def test_moves_and_stays(rows, missing, width):
     assert_same(*([module.count_stays(*rows, missing, width)] for module in (compiled, vectorized)))
 
 
+#: Bands that tile exactly, that share edges, that are many, that leave some values out.
+BANDS = [
+    Settings(), Settings(width="0.1"), Settings(width="0.01"), Settings(convention="standard"),
+    Settings(convention="standard", width="1/3"), Settings(convention="standard", width="0.005"),
+    Settings(value_range=(-0.5, 0.5)), Settings(band=Band(0.1, 0.15)), Settings(band=Band(0.2, 0.2)),
+]  # fmt: skip
+
+
+def edges_of(bands):
+    return [np.array(column) for column in zip(*((b.lo, b.hi, b.closed) for b in bands), strict=True)]
+
+
 @settings(deadline=None, derandomize=True)
 @given(
     values=arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.sampled_from(GRID)),
     mirror=st.booleans(),
-    bands=st.sampled_from([
-        Settings(), Settings(width="0.1"), Settings(width="0.01"), Settings(convention="standard"),
-        Settings(convention="standard", width="1/3"), Settings(convention="standard", width="0.005"),
-        Settings(value_range=(-0.5, 0.5)), Settings(band=Band(0.1, 0.15)), Settings(band=Band(0.2, 0.2)),
-    ]),
-)  # fmt: skip
-def test_lines_in_bands(values, mirror, bands):
+    bands=st.sampled_from(BANDS),
+    theiler=st.integers(0, 3),
+    theiler_vertical=st.integers(0, 3),
+    at_once=st.sampled_from([1, 30, 2**21]),
+)
+@pytest.mark.parametrize("engine", [vectorized, compiled], ids=["numpy", "numba"])
+def test_lines_in_bands(engine, values, mirror, bands, theiler, theiler_vertical, at_once):
     if mirror and values.shape[0] == values.shape[1]:
         values = np.maximum(values, values.T)
-    edges = [np.array(column) for column in zip(*((b.lo, b.hi, b.closed) for b in bands.bands), strict=True)]
-    assert_same(*(module.band_lines(values, *edges) for module in (compiled, vectorized)))
-    diagonal, vertical = vectorized.band_lines(values, *edges)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "_AT_ONCE", at_once)
+        lines = engine.band_lines(values, *edges_of(bands.bands), theiler, theiler_vertical)
+    shortest = min(values.shape)
+    assert [counts.dtype for counts in lines] == [np.int64] * 5 + [np.bool_]
     for k, band in enumerate(bands.bands):
         recurrence = band.holds(values)
-        expected = [naive.diagonal_lines(recurrence), naive.vertical_lines(recurrence)]
-        for counts, lengths in zip((diagonal[k], vertical[k]), expected, strict=True):
-            np.testing.assert_array_equal(counts[1:], np.bincount(lengths, minlength=len(counts))[1:])
+        kept = naive.outside_theiler(recurrence, theiler_vertical)
+        expected = (
+            (lines.diagonal, naive.diagonal_lines(recurrence, theiler=theiler), shortest),
+            (lines.border, [length for _, length in naive.border_lines(recurrence, theiler)], shortest),
+            (lines.vertical, naive.vertical_lines(kept), len(values)),
+            (lines.gaps, naive.white_gaps(kept), len(values)),
+        )
+        for counts, lengths, longest in expected:
+            np.testing.assert_array_equal(counts[k], naive.line_counts(lengths, longest))
+        assert lines.n_points[k] == recurrence.sum()
+        np.testing.assert_array_equal(lines.main[k], np.diagonal(recurrence))
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    values=arrays(np.float64, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.sampled_from(GRID)),
+    bands=st.sampled_from(BANDS),
+    n=st.integers(1, 3),
+    with_border=st.booleans(),
+)
+def test_lines_of_matrices_laid_out_alike(values, bands, n, with_border):
+    edges, n_bands, shortest = edges_of(bands.bands), len(bands.bands), min(values.shape)
+    codes = runs.band_codes(values, *edges)
+    many = np.zeros((n, values.size + 1), dtype=codes.dtype)
+    orders = [np.random.default_rng(k).permutation(values.size) for k in range(n)]
+    many[:, :-1] = [codes.ravel()[order] for order in orders]
+    (columns,), (diagonals,) = runs.columns_of(values.shape, 0), runs.diagonals_of(values.shape, 0)
+    for engine in (vectorized, compiled):
+        vertical, _ = engine.shuffled_lines(many, columns, n_bands, len(values), False)
+        diagonal, border = engine.shuffled_lines(many, diagonals, n_bands, shortest, with_border)
+        for k, order in enumerate(orders):
+            lines = vectorized.band_lines(values.ravel()[order].reshape(values.shape), *edges, 0, 0)
+            np.testing.assert_array_equal(vertical[k], lines.vertical)
+            np.testing.assert_array_equal(diagonal[k], lines.diagonal)
+            np.testing.assert_array_equal(border[k], lines.border if with_border else 0 * lines.border)
 
 
 def flows_of(counts):
@@ -110,17 +157,58 @@ def naive_shared(a, b):
 matrices = arrays(np.int64, st.tuples(st.integers(1, 8), st.just(6)), elements=st.sampled_from([0, 0, 1, 3, 70_000]))
 
 
+@contextmanager
+def algorithm_chosen(algorithm):
+    """Take one way to compare transitions, in pieces so small that there are several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sharing, "_blocks_are_cheaper", lambda *arguments: algorithm == "blocks")
+        patch.setattr(sharing, "_RANGE", 3)
+        patch.setattr(blocks, "_WIDTH", 2)
+        yield vectorized if algorithm == "numpy" else compiled
+
+
 @settings(deadline=None, derandomize=True)
 @given(a=matrices, b=matrices)
 @pytest.mark.parametrize("algorithm", ["numpy", "lists", "blocks"])
 def test_shared_moves(algorithm, a, b):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sharing, "_blocks_are_cheaper", lambda *arguments: algorithm == "blocks")
-        patch.setattr(sharing, "_RANGE", 3)
-        patch.setattr(sharing, "_WIDTH", 4)
-        shared_moves = (vectorized if algorithm == "numpy" else sharing).shared_moves
-        np.testing.assert_array_equal(shared_moves(flows_of(a), flows_of(b)), naive_shared(a, b))
-        np.testing.assert_array_equal(np.tril(shared_moves(flows_of(a), None)), np.tril(naive_shared(a, a)))
+    with algorithm_chosen(algorithm) as kernels:
+        np.testing.assert_array_equal(kernels.shared_moves(flows_of(a), flows_of(b)), naive_shared(a, b))
+        np.testing.assert_array_equal(np.tril(kernels.shared_moves(flows_of(a), None)), np.tril(naive_shared(a, a)))
+
+
+def naive_distances(a, b, divisor):
+    moved = a.sum(axis=1)[:, None] + b.sum(axis=1)
+    return (moved - 2 * naive_shared(a, b)) / (divisor or np.maximum(moved, 1))
+
+
+@settings(deadline=None, derandomize=True)
+@given(a=matrices, b=matrices, divisor=st.sampled_from([0, 1, 34]), dtype=st.sampled_from([np.float64, np.float32]))
+@pytest.mark.parametrize("algorithm", ["numpy", "lists", "blocks"])
+def test_distances(algorithm, a, b, divisor, dtype):
+    with algorithm_chosen(algorithm) as kernels:
+        for other in (a, b):
+            expected = naive_distances(a, other, divisor).astype(dtype)
+            ours = kernels.distances(flows_of(a), None if other is a else flows_of(other), divisor, np.dtype(dtype))
+            np.testing.assert_array_equal(ours, expected)
+            assert ours.dtype == dtype
+
+
+@settings(deadline=None, derandomize=True)
+@given(a=matrices, divisor=st.sampled_from([0, 34]), threads=st.sampled_from(["1", "2"]))
+def test_panels_of_distances_run_backwards(a, divisor, threads):
+    with algorithm_chosen("blocks"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NNTF_THREADS", threads)
+        panels = compiled.distance_panels(flows_of(a), divisor)
+        if panels is None:
+            assert not a.any()
+            return
+        expected = naive_distances(a, a, divisor)[::-1, ::-1]
+        row = 0
+        for panel in panels:
+            for values in panel:
+                np.testing.assert_array_equal(values[: row + 1], expected[row, : row + 1])
+                row += 1
+        assert row == len(a)
 
 
 def test_the_cost_model_takes_blocks_for_long_runs_and_lists_for_many_classes():
@@ -135,8 +223,8 @@ def test_the_cost_model_takes_blocks_for_long_runs_and_lists_for_many_classes():
         return Flows(start, before, after, ones, steps, steps + 1, 10**6, n_classes)
 
     for flows, expected in ((many(1000, 10, 80), True), (many(100, 3000, 5000), False)):
-        number = sharing._number_cells(flows, flows.n_classes)
-        assert sharing._blocks_are_cheaper(flows, flows, True, number) == expected
+        number = blocks.number_cells(flows, flows.n_classes)
+        assert sharing._blocks_are_cheaper(flows, flows, number) == expected
 
 
 def modules_after(code):

@@ -239,7 +239,7 @@ def test_lines_of_a_rectangle_by_hand():
 def test_main_diagonal_of_a_square_may_be_kept():
     B = np.eye(3, dtype=np.int8)
     left_out = naive.standard_measures(B)
-    kept = naive.standard_measures(B, leave_out_main=False)
+    kept = naive.standard_measures(B, theiler=0)
     assert (left_out["n_points"], left_out["rr"], left_out["det"]) == (3, 0.0, None)
     assert (kept["n_points"], kept["rr"], kept["det"]) == (3, 3 / 9, 1.0)
 
@@ -310,6 +310,9 @@ def test_standard_measures_by_hand():
         "tt": 2.5,
         "v_max": 3,
         "v_entr": math.log(2),
+        "t2": None,
+        "t_max": 0,
+        "rte": None,
     }
     by_three = naive.standard_measures(B, l_min=2, v_min=3)
     assert (by_three["lam"], by_three["tt"], by_three["v_entr"]) == (6 / 10, 3.0, 0.0)
@@ -317,12 +320,52 @@ def test_standard_measures_by_hand():
 
 
 def test_standard_measures_of_nothing():
-    nothing = {"det", "l_mean", "div", "entr", "lam", "tt", "v_entr"}
+    nothing = {"det", "l_mean", "div", "entr", "lam", "tt", "v_entr", "t2", "rte"}
     for size, rr in ((0, None), (1, None), (4, 0.0)):
         measures = naive.standard_measures(np.zeros((size, size)))
         assert {name for name, value in measures.items() if value is None} - {"rr"} == nothing
         assert measures["rr"] == rr
         assert (measures["n_points"], measures["l_max"], measures["v_max"]) == (0, 0, 0)
+
+
+def test_gaps_and_border_lines_by_hand():
+    B = binary(
+        "#.#.#",
+        ".#...",
+        "....#",
+        "#..##",
+        "#.##.",
+    )
+    assert naive.white_gaps(B) == [2, 3, 1]  # in columns 0, 2 and 4
+    assert naive.diagonal_lines(B) == [1, 1, 1, 1, 2, 1, 1, 1, 1, 1]
+    assert naive.border_lines(B)[4] == (0, 2)
+    assert naive.border_lines(B, theiler=2) == [(-4, 1), (-3, 1), (-2, 1), (2, 1), (2, 1), (4, 1)]
+    assert naive.kelo(B, theiler=1) == [1, 1]
+    assert naive.kelo(B) == [2, 1, 1, 1]  # on the main diagonal nothing is discarded
+
+
+def test_keeping_the_longest_by_hand():
+    everywhere = np.ones((4, 4))
+    assert naive.kelo(everywhere, theiler=1) == [3, 3]  # of 1, 2, 3 on either side
+    assert naive.kelo(everywhere) == [4, 3, 3]
+    assert sorted(naive.kelo(np.ones((3, 4)))) == [3, 3]  # of 1, 2, 3, 3, 2, 1
+    inner = binary("....", ".#..", "..#.", "....")
+    assert naive.kelo(inner) == [2]
+
+
+def test_shuffled_matrices_keep_what_is_near_the_main_diagonal():
+    D = np.arange(25).reshape(5, 5)
+    symmetric = D + D.T
+    for matrix, nearest in ((D, None), (symmetric, None), (symmetric, 2), (D[:3], None), (D[:3], 1)):
+        near = np.abs(np.subtract.outer(*map(np.arange, matrix.shape))) < (
+            int(len(matrix) == 5) if nearest is None else nearest
+        )
+        (first, _) = naive.shuffled(matrix, 2, 0, nearest)
+        assert sorted(first.ravel()) == sorted(matrix.ravel())
+        assert (first != matrix).any()
+        assert_array_equal(first[near], matrix[near])
+        if matrix is symmetric:
+            assert_array_equal(first, first.T)
 
 
 def test_short_lines_have_a_share_but_no_mean():

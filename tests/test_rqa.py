@@ -11,17 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naive
+import planted
 from golden import make_rqa_golden as golden
 from nntf_cli.errors import InputError, ParameterError
 from nntf_cli.model import Axes, Axis, Band, Difference, Fingerprint
 from nntf_cli.rqa import Settings, most_adequate, per_band, summarize, summary_rows
-from nntf_cli.rqa.measures import (
-    count_lines,
-    laminarity_chance,
-    paper_entropy,
-    paper_laminarity,
-    points_in_lines,
-)
+from nntf_cli.rqa.lines import count_lines, points_in_lines
+from nntf_cli.rqa.measures import paper_entropy, paper_laminarity
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -36,6 +32,9 @@ PYUNICORN = {
     "l_max": "max_diaglength",
     "v_max": "max_vertlength",
 }
+
+
+WHITE = {"t2": "mean_recurrence_time", "t_max": "max_white_vertlength", "rte": "white_vert_entropy"}
 
 
 def matrix(values, **axis):
@@ -59,6 +58,11 @@ def rows_close(row, expected):
             assert row[name] == pytest.approx(value, rel=1e-12, abs=1e-12), name
 
 
+OPTIONS = {
+    "theiler": st.integers(0, 3),
+    "theiler_vertical": st.integers(0, 3),
+    "border": st.sampled_from(["none", "kelo"]),
+}
 sizes = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 12), st.sampled_from([None, 10, 20, 40]))
 
 
@@ -77,23 +81,32 @@ def test_paper_convention_equals_the_definition(case, l_min):
 
 
 @settings(deadline=None, derandomize=True)
-@given(case=sizes, l_min=st.integers(1, 3), edges=st.sampled_from(["half-open", "closed"]))
-def test_standard_convention_equals_the_definition(case, l_min, edges):
+@given(
+    case=sizes,
+    l_min=st.integers(1, 3),
+    edges=st.sampled_from(["half-open", "closed"]),
+    options=st.fixed_dictionaries({}, optional=OPTIONS),
+)
+def test_standard_convention_equals_the_definition(case, l_min, edges, options):
     values = random_matrix(*case)
-    rows = per_band(matrix(values), Settings(convention="standard", l_min=l_min, edges=edges))
+    rows = per_band(matrix(values), Settings(convention="standard", l_min=l_min, edges=edges, **options))
     for row, b in zip(rows, naive.standard_recurrences(values, 20, edges), strict=True):
-        rows_close(row, naive.standard_measures(b, l_min))
+        rows_close(row, naive.standard_measures(b, l_min, **options))
     if edges == "half-open":
         assert sum(row["n_points"] for row in rows) == values.size
 
 
 @settings(deadline=None, derandomize=True)
-@given(seed=st.integers(0, 2**32 - 1), n_rows=st.integers(1, 9), n_columns=st.integers(1, 9))
-def test_rectangular_matrices_have_no_main_diagonal_to_leave_out(seed, n_rows, n_columns):
-    values = np.random.default_rng(seed).integers(0, 11, (n_rows, n_columns)) / 10
-    rows = per_band(matrix(values), STANDARD)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    options=st.fixed_dictionaries({}, optional=OPTIONS),
+)
+def test_rectangular_matrices_have_no_main_diagonal_to_leave_out(seed, shape, options):
+    values = np.random.default_rng(seed).integers(0, 4, shape) / 10
+    rows = per_band(matrix(values), Settings(convention="standard", **options))
     for row, b in zip(rows, naive.standard_recurrences(values, 20), strict=True):
-        rows_close(row, naive.standard_measures(b, 2))
+        rows_close(row, naive.standard_measures(b, 2, **options))
     for row, b in zip(per_band(matrix(values)), naive.paper_recurrences(values), strict=True):
         rows_close(row, {"lam": naive.paper_lam(b, 2), "ent": naive.paper_ent(b, 2)})
 
@@ -128,8 +141,8 @@ def test_standard_measures_equal_pyunicorn():
     for values, band in golden_cases():
         # its hi_closed decides whether an entry on the upper edge belongs to the band
         lo_hi = Band(band["lo"], band["hi"], band["hi_closed"])
-        (lines,) = count_lines(values, [lo_hi])
-        for counts, name in ((lines.off_diagonal, "diagline_counts"), (lines.vertical, "vertline_counts")):
+        (lines,) = count_lines(values, [lo_hi], theiler=1)
+        for counts, name in ((lines.diagonal, "diagline_counts"), (lines.vertical, "vertline_counts")):
             ours = {str(v): int(counts[v]) for v in np.flatnonzero(counts)}
             assert ours == band[name]
         settings_ = Settings(convention="standard", band=lo_hi, edges="closed" if band["hi_closed"] else "half-open")
@@ -140,6 +153,24 @@ def test_standard_measures_equal_pyunicorn():
             assert (row[ours] or 0) == pytest.approx(expected, rel=1e-6, abs=1.1e-8), ours
             n_compared += 1
     assert n_compared > 500
+
+
+def test_recurrence_times_equal_pyunicorn_where_no_gap_is_cut():
+    n_compared = 0
+    for values, band in golden_cases():
+        framed = values.copy()
+        framed[[0, -1], :] = framed[:, [0, -1]] = band["lo"]  # then every gap lies between two points
+        lo_hi = Band(band["lo"], band["hi"], band["hi_closed"])
+        (lines,) = count_lines(framed, [lo_hi])
+        assert {str(v): int(lines.gaps[v]) for v in np.flatnonzero(lines.gaps)} == band["framed"][
+            "white_vertline_counts"
+        ]
+        edges = "closed" if band["hi_closed"] else "half-open"
+        row = per_band(matrix(framed), Settings(convention="standard", band=lo_hi, edges=edges))[0]
+        for ours, theirs in WHITE.items():
+            assert (row[ours] or 0) == pytest.approx(band["framed"][theirs], rel=1e-6, abs=1.1e-8), ours
+            n_compared += row[ours] is not None
+    assert n_compared > 200
 
 
 def test_live_pyunicorn_agrees_where_it_is_installed():
@@ -159,7 +190,7 @@ def test_a_lone_main_diagonal_gives_the_constant_of_the_published_tables(p, expe
     summary = summarize(matrix(values))
     assert (summary.b_ent.lo, round(summary.ent, 4)) == (0.0, expected)
     assert summary.ent == pytest.approx(math.log(p) / p, abs=1e-7)
-    assert "ent: main diagonal only (ln P / P)" in summary.notes
+    assert "ent: diagonal only (ln P / P)" in summary.notes
 
 
 def test_the_float_edges_of_the_published_program_are_kept():
@@ -187,26 +218,6 @@ def test_a_full_row_and_column():
 
 
 @settings(deadline=None, derandomize=True)
-@given(case=st.tuples(st.integers(0, 2**32 - 1), st.integers(2, 12), st.sampled_from([5, 10])), v_min=st.integers(1, 4))
-def test_chance_laminarity_is_the_mean_over_all_permutations(case, v_min):
-    values = random_matrix(*case)
-    (lines,) = count_lines(values, [Band(0.0, 0.3)])
-    expected = naive.lam_chance_exact(values <= 0.3, v_min)
-    assert laminarity_chance(lines, v_min, symmetric=True) == pytest.approx(expected, rel=1e-10, abs=1e-12)
-
-
-def test_chance_laminarity_of_independent_points():
-    values = np.ones((49, 49))
-    values[np.arange(24), np.arange(24) + 5] = 0.3
-    values = np.minimum(values, values.T)
-    (lines,) = count_lines(values, [Band(0.0, 0.5)])
-    assert laminarity_chance(lines, 2, symmetric=True) == pytest.approx(naive.chance(48 / (49 * 48), 2))
-    np.fill_diagonal(values, 0)
-    (lines,) = count_lines(values, [Band(0.0, 0.5)])
-    assert laminarity_chance(lines, 2, symmetric=True) == pytest.approx(0.0582, abs=1e-4)
-
-
-@settings(deadline=None, derandomize=True)
 @given(case=sizes)
 def test_laminarity_never_grows_with_the_shortest_line(case):
     values = random_matrix(*case)
@@ -214,6 +225,45 @@ def test_laminarity_never_grows_with_the_shortest_line(case):
     for of_band in zip(*rows, strict=True):
         lams = [row["lam"] for row in of_band if row["lam"] is not None]
         assert lams == sorted(lams, reverse=True)
+
+
+@settings(deadline=None, derandomize=True)
+@given(case=sizes, options=st.fixed_dictionaries({}, optional={"theiler": st.integers(0, 3)}))
+def test_keeping_the_longest_adds_no_line(case, options):
+    values = random_matrix(*case)
+    plain, corrected = (
+        per_band(matrix(values), Settings(convention="standard", l_min=1, border=border, **options))
+        for border in ("none", "kelo")
+    )
+    for before, after in zip(plain, corrected, strict=True):
+        assert after["l_max"] == before["l_max"]  # whether the border cut it or not, the longest line stays
+        assert (after["det"] or 0) <= (before["det"] or 0)
+
+
+def test_a_converged_block_has_no_entropy_once_its_cut_lines_are_gone():
+    labels, facts = planted.converged()
+    size = len(facts["quiet"])
+    values = naive.distances(naive.transitions(labels, facts["n_classes"]))
+    values[:-size, :-size] = 1  # only the block recurs
+    plain, corrected = (
+        per_band(matrix(values), Settings(convention="standard", border=border))[0] for border in ("none", "kelo")
+    )
+    assert plain["entr"] == pytest.approx(math.log(size - 2))  # a line of every length from 2 to size - 1, twice
+    assert corrected["entr"] == 0
+    assert (plain["l_max"], corrected["l_max"], corrected["l_mean"]) == (size - 1, size - 1, size - 1)
+
+
+def test_recurrence_times_are_the_gaps_between_lines():
+    values = np.ones((6, 4))
+    values[[0, 1, 3, 5], 0] = 0  # gaps of one and one; nothing after the last
+    values[[1, 5], 1] = 0  # a gap of three; what is above the first line is cut by the border
+    row = per_band(matrix(values), STANDARD)[0]
+    assert (row["t2"], row["t_max"]) == (5 / 3, 3)
+    assert row["rte"] == pytest.approx(math.log(3) - 2 / 3 * math.log(2))
+    row = per_band(matrix(values), Settings(convention="standard", theiler_vertical=1))[0]
+    assert (row["t2"], row["t_max"]) == (1, 1)  # without (0, 0) and (1, 1) two gaps are left, 3-5 and 1-3
+    row = per_band(matrix(values), Settings())[0]
+    assert "t2" not in row
 
 
 def test_the_two_conventions_are_tied_by_an_identity():
@@ -234,7 +284,7 @@ def test_nothing_recurs():
     row = per_band(matrix(random_matrix(0, 5) * 0.5), STANDARD)[-1]
     assert row["n_points"] == 0
     assert (row["l_max"], row["v_max"], row["rr"]) == (0, 0, 0.0)
-    assert [row[name] for name in ("det", "l_mean", "div", "entr", "lam", "tt", "v_entr")] == [None] * 7
+    assert [row[name] for name in ("det", "l_mean", "div", "entr", "lam", "tt", "v_entr", "t2", "rte")] == [None] * 9
 
 
 def test_a_single_cell():
@@ -286,6 +336,11 @@ def test_a_range_is_tiled_by_as_many_bands():
         ({"convention": "own"}, "unknown convention"),
         ({"edges": "open"}, "unknown edges"),
         ({"l_min": 0}, "at least 1 point"),
+        ({"border": "both"}, "unknown border"),
+        ({"border": "kelo"}, "go with the standard convention"),
+        ({"theiler": 1}, "go with the standard convention"),
+        ({"theiler": -1, "convention": "standard"}, "whole numbers from 0 on"),
+        ({"permutations": -1}, "whole numbers from 0 on"),
         ({"value_range": (1.0, 0.0)}, "range is empty"),
     ],
 )
@@ -306,7 +361,7 @@ def test_notes_say_what_would_mislead():
     steps = np.arange(7) * 10
     summary = summarize(matrix(values, moved=moved, from_step=steps[:-1], to_step=steps[1:]))
     assert summary.notes == (
-        "ent: main diagonal only (ln P / P)",
+        "ent: diagonal only (ln P / P)",
         "lam rests on 2 points",
         "quiet from step 40",
         "1 more quiet",
@@ -323,7 +378,7 @@ def test_summary_rows_set_runs_side_by_side():
     rows = summary_rows(runs)
     assert list(rows[0]) == [
         *("run", "split", "decay", "hp_note", "b_lam", "lam", "b_ent", "ent", "acc", "acc_split", "n_lam", "rr_lam"),
-        "note",
+        *("lam_chance", "lam_mean", "lam_p", "note"),
     ]
     assert [(row["decay"], row["acc"], row["acc_split"]) for row in rows] == [
         (0.1, 0.8, "train"),

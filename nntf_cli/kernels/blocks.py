@@ -44,7 +44,7 @@ class Blocks:
 
     def __init__(self, a: Flows, b: Flows, divisor: int, number: np.ndarray, n_classes: int) -> None:
         self._a, self._b, self._divisor, self._symmetric = a, b, divisor, a is b
-        self._lane, self._n_cells = _lane_type(a, b), int(number[0])
+        self._lane, self._n_cells = _lane_type(a, b), int(number[-1])
         self._counts = a.count.astype(self._lane)
         self._columns = number[b.from_class.astype(np.int32) * n_classes + b.to_class]
         self._rows = self._columns
@@ -102,11 +102,11 @@ _NOWHERE = np.zeros((0, 0))
 def number_cells(flows: Flows, n_classes: int) -> np.ndarray | None:
     """Return ``number[from * C + to]`` of the cells that moved, and of all others how many those are.
 
-    So ``number[0]`` is their number: nothing moves from a class to itself. None where the table would be large.
+    One cell too many is there, so that ``number[-1]`` is how many. None where the table would be large.
     """
     if n_classes > 4096:
         return None
-    number = np.zeros(n_classes * n_classes, dtype=np.int32)
+    number = np.zeros(n_classes * n_classes + 1, dtype=np.int32)
     _mark(flows.from_class, flows.to_class, n_classes, number)
     moved = number > 0
     n_cells = np.count_nonzero(moved)
@@ -130,7 +130,7 @@ def _lane_type(a: Flows, b: Flows) -> np.dtype[np.unsignedinteger]:
 def cost(a: Flows, b: Flows, number: np.ndarray) -> float:
     """Return the seconds that blocks take, on one thread; infinity where one would be too large."""
     item = _lane_type(a, b).itemsize
-    n_cells, n_columns = int(number[0]), b.n_transitions
+    n_cells, n_columns = int(number[-1]), b.n_transitions
     if n_cells * _WIDTH * item > _DENSE_BYTES:
         return float("inf")
     per_row = np.diff(a.start)

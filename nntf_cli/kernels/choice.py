@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 
-from nntf_cli.model import Flows
+from nntf_cli.model import BandLines, Flows
 
 #: Seconds that importing numba and loading compiled kernels from its cache take.
 PRICE = 0.5
@@ -23,6 +23,7 @@ PRICE = 0.5
 COST_PER_LABEL = 2.0e-9  # compare two snapshots
 COST_PER_SHARED = 1.5e-9  # compare one cell of two transitions
 COST_PER_POINT = 15e-9  # one matrix entry in one band
+COST_PER_SHUFFLED = 15e-9  # one matrix entry in one permutation, in columns or on diagonals
 COST_PER_DIFFERENCE = 0.3e-9  # compare one label of two snapshots
 
 
@@ -34,10 +35,12 @@ class Engine(Protocol):
     finish: Callable[[np.ndarray, np.ndarray, np.ndarray, int, bool], np.ndarray]
     count_stays: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
     shared_moves: Callable[[Flows, Flows | None], np.ndarray]
-    distances: Callable[[Flows, Flows | None, int, np.dtype[np.floating]], np.ndarray]
+    distances: Callable[[Flows, Flows | None, int, np.dtype[Any]], np.ndarray]
     distance_panels: Callable[[Flows, int], Iterator[np.ndarray] | None]
     count_differences: Callable[[np.ndarray, np.ndarray, int, int, bool, np.ndarray], None]
-    band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
+    lines_of_panels: Callable[[Iterator[np.ndarray], np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
+    shuffled_lines: Callable[[np.ndarray, np.ndarray, int, int, bool], tuple[np.ndarray, np.ndarray]]
 
 
 _spent = 0.0

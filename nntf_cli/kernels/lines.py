@@ -37,6 +37,21 @@ def band_lines(
     return counter.lines()
 
 
+def lines_of_panels(
+    panels: Iterator[np.ndarray],
+    lows: np.ndarray,
+    highs: np.ndarray,
+    closed: np.ndarray,
+    theiler: int,
+    theiler_vertical: int,
+) -> BandLines:
+    """Count the lines of a symmetric matrix of which some rows come at a time, as far as the main diagonal."""
+    counter = LineCounter(None, lows, highs, closed, theiler, theiler_vertical)
+    for rows in panels:
+        counter.add(rows)
+    return counter.lines()
+
+
 class LineCounter:
     """Counts the lines of a matrix while its rows arrive, in memory that grows with its sides alone.
 
@@ -60,9 +75,9 @@ class LineCounter:
         self._symmetric = n_columns is None
         self._n_bands, self._n_rows, self._width = len(lows), 0, n_columns or 0
         self._theiler, self._theiler_vertical = theiler, theiler_vertical
-        code = np.dtype(np.uint8 if len(lows) < 120 else np.uint16)
-        self._unknown = int(np.iinfo(code).max)
-        self._edges = (lows, highs, closed, *_lookup(lows, highs, code, self._unknown), self._unknown)
+        code = np.uint8 if len(lows) < 120 else np.uint16
+        unknown = int(np.iinfo(code).max)
+        self._edges = (lows, highs, closed, *_lookup(lows, highs, unknown), unknown)
         self._last = np.zeros(self._width, dtype=code)  # the codes of the last row
         self._main: list[np.ndarray] = []  # those of the main diagonal
         self._right: list[np.ndarray] = []  # and of the last column, where there is one
@@ -104,7 +119,7 @@ class LineCounter:
         self._n_rows = last
 
     def _make_room(self, n_rows: int) -> None:
-        """Let all that is remembered have as many columns, diagonals and lengths as there will be; twice if it grows."""
+        """Make room for as many columns, diagonals and lengths as there will be; for twice as many where that grows."""
         columns, diagonals = self._width, n_rows + self._zero + 1
         if columns > self._in_column.shape[1]:
             more = columns if not self._symmetric else 2 * columns
@@ -207,18 +222,16 @@ def _holds(band: int, main: list[np.ndarray]) -> np.ndarray:
     return (codes > 0) & (codes >= 2 * band) & (codes <= 2 * band + 2)
 
 
-def _lookup(
-    lows: np.ndarray, highs: np.ndarray, code: np.dtype[np.unsignedinteger], unknown: int
-) -> tuple[float, np.ndarray]:
+def _lookup(lows: np.ndarray, highs: np.ndarray, unknown: int) -> tuple[float, np.ndarray]:
     """Return (cells per unit, the codes of these cells): ``unknown`` where an edge is in one or beside it."""
     n = max(_GRID, 16 * len(lows))
     width = float(highs[-1] - lows[0])
     if not width:
-        return 0.0, np.full(n, unknown, dtype=code)
+        return 0.0, np.full(n, unknown, dtype=np.uint16)
     scale = n / width
     middle = lows[0] + (np.arange(-2, n + 2) + 0.5) / scale
     band = np.searchsorted(lows, middle, side="right") - 1
-    grid = np.where((band >= 0) & (middle < highs[band]), 2 * band + 1, 0).astype(code)
+    grid = np.where((band >= 0) & (middle < highs[band]), 2 * band + 1, 0).astype(np.uint16)
     for edge in np.concatenate([lows, highs]):
         place = int((edge - lows[0]) * scale + 2)
         grid[max(1, place - 1) : min(place + 2, n + 3)] = unknown

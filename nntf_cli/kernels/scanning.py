@@ -1,9 +1,9 @@
 """The loops behind :mod:`nntf_cli.kernels.lines`: from values to codes, from changes of code to lines.
 
 All take ``codes`` with one row and one column in front: ``codes[r, 1 + j]`` is the code of entry (first + r - 1, j),
-row 0 is the last row of the panel before. Wherever two neighbours have the same code nothing begins or ends, and that is
-found out eight at a time. What happens at a change is written out three times: a function that took the arrays would
-cost several times as much as what it does.
+row 0 is the last row of the panel before. Wherever two neighbours have the same code nothing begins or ends, and that
+is found out eight at a time. What happens at a change is written out three times: a function that took the arrays
+would cost several times as much as what it does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def to_codes(
         for j in range(first + r + 1 if symmetric else values.shape[1]):
             value = row[j]
             cell = min(max((value - lows[0]) * scale + 2.0, 0.0), n_cells - 1.0)
-            code = np.int64(grid[np.uint32(cell)])
+            code = int(grid[np.uint32(cell)])
             if code == unknown:
                 k = 0
                 while k + 1 < n_bands and value >= lows[k + 1]:

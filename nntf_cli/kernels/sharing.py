@@ -9,6 +9,7 @@ cells and few transitions; done in ranges of cells, which add up, so its memory 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def shared_moves(a: Flows, b: Flows | None) -> np.ndarray:
     return shared
 
 
-def distances(a: Flows, b: Flows | None, divisor: int, dtype: np.dtype[np.floating]) -> np.ndarray:
+def distances(a: Flows, b: Flows | None, divisor: int, dtype: np.dtype[Any]) -> np.ndarray:
     """Compare every two transitions; see :mod:`nntf_cli.kernels.vectorized`."""
     other = a if b is None else b
     prepared = _blocks(a, other, divisor)
@@ -76,7 +77,7 @@ def _blocks(a: Flows, b: Flows, divisor: int) -> blocks.Blocks | None:
 
 
 def _blocks_are_cheaper(a: Flows, b: Flows, number: np.ndarray) -> bool:
-    pairs = len(a.count) * float(len(b.count)) / int(number[0])  # at the least: when all cells are alike
+    pairs = len(a.count) * float(len(b.count)) / int(number[-1])  # at the least: when all cells are alike
     lists = _PAIR * pairs / (2 if a is b else 1) + _SORTED * (len(a.count) + len(b.count))
     return blocks.cost(a, b, number) < lists
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from nntf_cli.kernels.runs import band_lines, shuffled_lines
 from nntf_cli.model import Flows
+
+__all__ = [
+    "band_lines", "count_differences", "count_moves", "count_stays", "finish", "is_symmetric", "mirror",
+    "shared_moves", "shuffled_lines", "tabulate",
+]  # fmt: skip
 
 #: Widest label range whose moves are counted in a table instead of by sorting.
 _WIDEST_TABLE = 512
@@ -155,7 +163,7 @@ def finish(shared: np.ndarray, moved_a: np.ndarray, moved_b: np.ndarray, divisor
     return result
 
 
-def distances(a: Flows, b: Flows | None, divisor: int, dtype: np.dtype[np.floating]) -> np.ndarray:
+def distances(a: Flows, b: Flows | None, divisor: int, dtype: np.dtype[Any]) -> np.ndarray:
     """Compare every two transitions.
 
     Parameters
@@ -212,47 +220,3 @@ def count_differences(
         others = slice(0, i + 1 if symmetric else len(b))
         differing = (b[others] != row) & present[others] & (row != missing_a)
         counts[i, others] += np.count_nonzero(differing, axis=1)
-
-
-def band_lines(
-    values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Binarise a matrix to every band and count diagonal and vertical lines by their length.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (P, Q)
-        The matrix.
-    lows, highs : ndarray of float64, shape (bands,)
-        Edges, increasing; a value lies in at most two bands, and then in neighbours.
-    closed : ndarray of bool, shape (bands,)
-        Whether the upper edge belongs to the band; the lower one always does.
-
-    Returns
-    -------
-    diagonal : ndarray of int64, shape (bands, min(P, Q) + 1)
-        Lines on all diagonals, the main one included; column v counts those v points long, column 0 is unused.
-    vertical : ndarray of int64, shape (bands, P + 1)
-        Lines in all columns.
-    """
-    n_rows, n_columns = values.shape
-    diagonal = np.zeros((len(lows), min(n_rows, n_columns) + 1), dtype=np.int64)
-    vertical = np.zeros((len(lows), n_rows + 1), dtype=np.int64)
-    for k, (low, high) in enumerate(zip(lows, highs, strict=True)):
-        recurrence = (values >= low) & (values <= high if closed[k] else values < high)
-        # sheared by one column per row, diagonals stand upright
-        sheared = np.zeros((n_rows, n_columns + n_rows), dtype=bool)
-        sheared[:, :n_columns] = recurrence[::-1]
-        sheared = sheared.ravel()[:-n_rows].reshape(n_rows, n_columns + n_rows - 1)
-        diagonal[k] = _column_lines(sheared, min(n_rows, n_columns))
-        vertical[k] = _column_lines(recurrence, n_rows)
-    return diagonal, vertical
-
-
-def _column_lines(recurrence: np.ndarray, longest: int) -> np.ndarray:
-    n_rows, n_columns = recurrence.shape
-    padded = np.zeros((n_columns, n_rows + 1), dtype=np.int8)
-    padded[:, :n_rows] = recurrence.T
-    steps = np.diff(padded.ravel(), prepend=np.int8(0))
-    begins, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
-    return np.bincount(ends - begins, minlength=longest + 1)

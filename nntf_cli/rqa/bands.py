@@ -14,6 +14,10 @@ from nntf_cli.model import Band, Difference, Fingerprint
 
 CONVENTIONS = ("paper", "standard")
 EDGES = ("half-open", "closed")
+BORDERS = ("none", "kelo")
+
+#: Permutations where none are asked for in numbers, and the longest side of a matrix that they are made for then.
+PERMUTATIONS, MOST_PERMUTED = 199, 500
 
 _MOST_BANDS = 1000
 
@@ -41,6 +45,21 @@ class Settings:
     edges : {"half-open", "closed"}
         Standard convention: "half-open" puts every entry into exactly one band (edges i / n_bands, the last band
         closed); "closed" takes the paper's float edges, both included.
+    theiler : int, optional
+        Standard convention: leave out the diagonals with |i - j| below it, in RR and all measures of diagonal
+        lines. Not given: 1, the main diagonal, of a square matrix (even if it crosses two runs), and 0, nothing,
+        of another.
+    theiler_vertical : int, optional
+        Standard convention: take the cells with |i - j| below it for not recurrent in vertical lines and the gaps
+        between them. Not given: 0.
+    border : {"none", "kelo"}
+        Standard convention: "kelo" keeps only the longest of the diagonal lines that the border of the matrix cuts;
+        see :func:`~nntf_cli.rqa.lines.keep_longest`.
+    permutations : int, optional
+        How often the matrix is shuffled to tell how significant LAM and DET are; 0 for not at all. None stands for
+        199 where no side is longer than 500, and 0 otherwise.
+    seed : int
+        Of the permutations.
 
     Raises
     ------
@@ -55,6 +74,26 @@ class Settings:
     band: Band | None = None
     value_range: tuple[float, float] | None = None
     edges: str = "half-open"
+    theiler: int | None = None
+    theiler_vertical: int | None = None
+    border: str = "none"
+    permutations: int | None = 0
+    seed: int = 0
+
+    def theiler_windows(self, shape: tuple[int, ...]) -> tuple[int, int]:
+        """Return the Theiler windows of diagonal and of vertical lines for a matrix of this shape."""
+        default = int(self.convention == "standard" and shape[0] == shape[1])
+        return default if self.theiler is None else self.theiler, self.theiler_vertical or 0
+
+    def apart(self, shape: tuple[int, ...]) -> int:
+        """Return how far from the main diagonal RR begins to count: even the paper's leaves the diagonal out."""
+        return int(shape[0] == shape[1]) if self.convention == "paper" else self.theiler_windows(shape)[0]
+
+    def n_permutations(self, shape: tuple[int, ...]) -> int:
+        """Return how often a matrix of this shape is shuffled."""
+        if self.permutations is None:
+            return PERMUTATIONS if max(shape) <= MOST_PERMUTED else 0
+        return self.permutations
 
     def outside(self, matrix: Fingerprint | Difference) -> int:
         """Return how many entries lie outside the range that the bands tile."""
@@ -67,6 +106,13 @@ class Settings:
             raise ParameterError(f"unknown convention {self.convention!r}", f"one of {', '.join(CONVENTIONS)}")
         if self.edges not in EDGES:
             raise ParameterError(f"unknown edges {self.edges!r}", f"one of {', '.join(EDGES)}")
+        if self.border not in BORDERS:
+            raise ParameterError(f"unknown border {self.border!r}", f"one of {', '.join(BORDERS)}")
+        windowed = self.theiler is not None or self.theiler_vertical is not None
+        if self.convention == "paper" and (windowed or self.border != "none"):
+            raise ParameterError("Theiler windows and border corrections go with the standard convention")
+        if min(self.theiler or 0, self.theiler_vertical or 0, self.permutations or 0, self.seed) < 0:
+            raise ParameterError("Theiler windows, permutations and seeds are whole numbers from 0 on")
         if self.l_min < 1 or (self.v_min is not None and self.v_min < 1):
             raise ParameterError("the shortest line that counts must have at least 1 point")
         if self.value_range is not None and not self.value_range[0] < self.value_range[1]:
@@ -107,7 +153,15 @@ class Settings:
         InputError
             The matrix is empty, holds nan, or values outside [0, 1] and no range is given.
         """
-        values, where = matrix.values, matrix.origin
+        values, where = matrix.rows, matrix.origin
+        if not isinstance(values, np.ndarray):
+            return  # distances that are computed on the way lie in [0, 1]
+        if values.dtype != np.float64:
+            raise InputError(
+                "holds 32-bit values, which near the edge of a band may be on the wrong side of it",
+                "give the label log, or compute the matrix without --dtype float32",
+                where=where,
+            )
         if values.size == 0:
             raise InputError("the matrix is empty", "compute it from at least two snapshots", where=where)
         low, high = float(np.min(values)), float(np.max(values))

@@ -4,95 +4,25 @@ References
 ----------
 Ferreira et al. (2022), Eqs. (3) and (4), and their released program ("paper").
 Webber & Zbilut (1994); Marwan et al., Physics Reports 438 (2007) ("standard").
+Recurrence times: Gao, Physical Review Letters 83 (1999), 3178; Ngamga et al., Physical Review E 75 (2007), 036222;
+Kraemer et al., Chaos 28 (2018), 085720.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 
-from nntf_cli.kernels import engine
-from nntf_cli.kernels.choice import COST_PER_POINT
-from nntf_cli.kernels.vectorized import is_symmetric
-from nntf_cli.model import Band, Difference, Fingerprint
+from nntf_cli.model import Difference, Fingerprint
 from nntf_cli.rqa.bands import Settings
+from nntf_cli.rqa.chance import chance_of_lines, laminarity_chance
+from nntf_cli.rqa.lines import Lines, border_of_main, count_lines, from_shortest, keep_longest, points_in_lines
+from nntf_cli.rqa.significance import Significance, permutation_test
 
 #: A value of a table; None is undefined, and written as an empty cell.
 Value = float | int | None
 
 #: What the paper's entropy adds to a probability before taking its logarithm.
 _PAPER_EPSILON = 1e-8
-
-
-@dataclass(frozen=True)
-class Lines:
-    """What one band of a matrix consists of."""
-
-    band: Band
-    shape: tuple[int, ...]  #: of the matrix
-    diagonal: np.ndarray  #: (longest + 1,) int64: lines on all diagonals by their length; entry 0 is unused
-    vertical: np.ndarray  #: (P + 1,) int64: lines in all columns
-    main: np.ndarray  #: (n,) bool: the main diagonal of a square matrix; empty for another
-
-    @property
-    def n_points(self) -> int:
-        """Recurrent points, the main diagonal included."""
-        return points_in_lines(self.vertical, 1)
-
-    @property
-    def n_off(self) -> int:
-        """Recurrent points off the main diagonal."""
-        return self.n_points - int(np.count_nonzero(self.main))
-
-    @property
-    def rate(self) -> float | None:
-        """RR: n_off / (P (P - 1)) for a square matrix, n / (P Q) for another; None for a single cell."""
-        n_rows, n_columns = self.shape
-        cells = n_rows * (n_rows - 1) if n_rows == n_columns else n_rows * n_columns
-        return self.n_off / cells if cells else None
-
-    @property
-    def off_diagonal(self) -> np.ndarray:
-        """``diagonal`` without the lines on the main diagonal."""
-        return self.diagonal - lines_in(self.main, len(self.diagonal))
-
-
-def lines_in(points: np.ndarray, size: int) -> np.ndarray:
-    """Count the lines of a single sequence by their length, (size,) int64."""
-    ends = np.flatnonzero(np.diff(np.concatenate([[0], points.astype(np.int8), [0]])))
-    return np.bincount(ends[1::2] - ends[::2], minlength=size)
-
-
-def count_lines(values: np.ndarray, bands: Sequence[Band]) -> list[Lines]:
-    """Binarise a matrix to each band and count its lines.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (P, Q)
-        The matrix.
-    bands : sequence of Band
-        Increasing; only neighbours may overlap.
-    """
-    kernels = engine(COST_PER_POINT * values.size * len(bands))
-    lows, highs = np.array([band.lo for band in bands]), np.array([band.hi for band in bands])
-    diagonal, vertical = kernels.band_lines(values, lows, highs, np.array([band.closed for band in bands]))
-    main = np.diagonal(values) if values.shape[0] == values.shape[1] else np.zeros(0)
-    return [Lines(band, values.shape, diagonal[k], vertical[k], band.holds(main)) for k, band in enumerate(bands)]
-
-
-def _from(counts: np.ndarray, shortest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lengths that occur, from ``shortest`` on, and their counts."""
-    lengths = np.flatnonzero(counts)
-    lengths = lengths[lengths >= shortest]
-    return lengths, counts[lengths]
-
-
-def points_in_lines(counts: np.ndarray, shortest: int) -> int:
-    """Return Σ v h(v) over v >= ``shortest``: the points that lie in such lines."""
-    lengths, numbers = _from(counts, shortest)
-    return int(lengths @ numbers)
 
 
 def share_in_lines(counts: np.ndarray, shortest: int) -> float | None:
@@ -116,13 +46,13 @@ def share_in_lines(counts: np.ndarray, shortest: int) -> float | None:
 
 def mean_length(counts: np.ndarray, shortest: int) -> float | None:
     """Return L or TT, the mean length of lines of at least ``shortest`` points; None where there is none."""
-    n_lines = int(_from(counts, shortest)[1].sum())
+    n_lines = int(from_shortest(counts, shortest)[1].sum())
     return points_in_lines(counts, shortest) / n_lines if n_lines else None
 
 
 def longest(counts: np.ndarray) -> int:
     """Return the length of the longest line; 0 where there is none."""
-    lengths, _ = _from(counts, 1)
+    lengths, _ = from_shortest(counts, 1)
     return int(lengths[-1]) if len(lengths) else 0
 
 
@@ -134,7 +64,7 @@ def entropy(counts: np.ndarray, shortest: int) -> float | None:
     float or None
         In nats; None where there is no such line.
     """
-    _, numbers = _from(counts, shortest)
+    _, numbers = from_shortest(counts, shortest)
     if not len(numbers):
         return None
     p = numbers / numbers.sum()
@@ -146,7 +76,7 @@ def paper_entropy(diagline_counts: np.ndarray, l_min: int) -> float:
 
     The main diagonal counts: where nothing else recurs, ent is ln(P) / P. Without a line it is 0.
     """
-    lengths, numbers = _from(diagline_counts, l_min)
+    lengths, numbers = from_shortest(diagline_counts, l_min)
     if not len(lengths):
         return 0.0
     p = numbers / (lengths @ numbers)
@@ -165,77 +95,6 @@ def paper_laminarity(vertline_counts: np.ndarray, v_min: int) -> float:
     return int(weighted[v_min:].sum()) / total if total else 0.0
 
 
-def chance_of_lines(rate: float, shortest: int) -> float:
-    """Return the share in lines expected of independent points that recur at ``rate``.
-
-    1 - Σ_{k < shortest} k r^(k-1) (1 - r)^2, the level that LAM and DET are to be read against.
-    """
-    return 1.0 - sum(k * rate ** (k - 1) * (1.0 - rate) ** 2 for k in range(1, shortest))
-
-
-def laminarity_chance(lines: Lines, v_min: int, *, symmetric: bool) -> float | None:
-    """Return the laminarity to expect where nothing but the recurrence rate is known.
-
-    In a band without the main diagonal that is :func:`chance_of_lines`. Where the main diagonal recurs, vertical
-    lines run through it and chance is higher: there it is the mean of LAM over all permutations of the entries
-    above the diagonal (mirrored below it), in closed form. The number of points is the same in each, and the
-    chance that some cells of one column are set and others not is hypergeometric, so the expected number of
-    points in lines shorter than v_min adds up exactly.
-
-    Parameters
-    ----------
-    lines : Lines
-        The band.
-    v_min : int
-        Shortest vertical line.
-    symmetric : bool
-        Whether the entries below the diagonal mirror those above; if not, all are permuted.
-
-    Returns
-    -------
-    float or None
-        None for a single cell.
-    """
-    if lines.rate is None or not lines.main.any():
-        return None if lines.rate is None else chance_of_lines(lines.rate, v_min)
-    n, both = len(lines.main), 2 if symmetric else 1
-    cells, drawn = n * (n - 1) // both, lines.n_off // both
-    short = sum(v * _expected_lines(lines.main, cells, drawn, v) for v in range(1, min(v_min, n + 1)))
-    return 1.0 - short / lines.n_points
-
-
-def _expected_lines(diagonal: np.ndarray, cells: int, drawn: int, length: int) -> float:
-    """Return how many vertical lines of one length to expect when ``drawn`` of ``cells`` entries recur."""
-    n = len(diagonal)
-    start = np.arange(n - length + 1)
-    n_ends = (start > 0).astype(np.int64) + (start + length < n)
-    before = np.concatenate([[0], np.cumsum(diagonal)])
-    through = before[start + length] - before[start]  # columns whose recurrent diagonal entry is in the line
-    empty = np.concatenate([[False], ~diagonal, [False]])
-    at_end = empty[start].astype(np.int64) + empty[start + length + 1]  # ... whose empty one ends it
-    elsewhere = n - length - n_ends
-    expected = 0.0
-    for ends in range(3):
-        here = n_ends == ends
-        expected += float(through[here].sum()) * _draw(cells, drawn, length - 1, ends)
-        expected += float(elsewhere[here].sum()) * _draw(cells, drawn, length, ends)
-        if ends:
-            expected += float(at_end[here].sum()) * _draw(cells, drawn, length, ends - 1)
-    return expected
-
-
-def _draw(cells: int, drawn: int, n_set: int, n_empty: int) -> float:
-    """Return the chance that ``n_set`` given cells recur and ``n_empty`` others do not."""
-    if n_set + n_empty > cells:
-        return 0.0
-    chance = 1.0
-    for k in range(n_set):
-        chance *= (drawn - k) / (cells - k)
-    for k in range(n_empty):
-        chance *= (cells - drawn - k) / (cells - n_set - k)
-    return max(0.0, chance)
-
-
 def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None) -> list[dict[str, Value]]:
     """Measure a matrix in every band.
 
@@ -244,15 +103,17 @@ def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None)
     matrix : Fingerprint or Difference
         (P, Q) values within the range of the bands.
     settings : Settings, optional
-        Convention, bands and shortest lines; the paper's 20 bands if not given.
+        Convention, bands, shortest lines and so on; the paper's 20 bands if not given.
 
     Returns
     -------
     list of dict
         One per band, lowest first: ``band_lo``, ``band_hi``, ``n_points`` (all entries in the band), ``rr`` (their
-        share, the main diagonal of a square matrix left out), then ``lam`` and ``ent`` (paper) or ``det``,
-        ``l_mean``, ``l_max``, ``div``, ``entr``, ``lam``, ``tt``, ``v_max``, ``v_entr``, ``lam_chance``
-        (standard). None where a measure is undefined.
+        share, the main diagonal of a square matrix or the Theiler window left out), then ``lam`` and ``ent``
+        (paper) or ``det``, ``l_mean``, ``l_max``, ``div``, ``entr``, ``lam``, ``tt``, ``v_max``, ``v_entr``,
+        ``t2``, ``t_max``, ``rte`` (standard). Beside ``lam`` and ``det``, named like it, stand ``_chance``, the
+        level expected at that ``rr``, ``_mean``, that of the permutations, and ``_p``, the share of permutations
+        that reach it. None where a measure is undefined, or no permutations are asked for.
 
     Raises
     ------
@@ -261,38 +122,83 @@ def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None)
     """
     settings = settings or Settings()
     settings.check(matrix)
-    symmetric = settings.convention == "standard" and is_symmetric(matrix.values)
-    return [measure(lines, settings, symmetric=symmetric) for lines in count_lines(matrix.values, settings.bands)]
+    lines = lines_of(matrix, settings, ask_symmetry=True)
+    rows = [measure(of_band, settings) for of_band in lines]
+    tested = permutation_test(matrix.rows, lines, settings)
+    return [
+        beside_chance(row, of_band, settings, tested, k)
+        for k, (row, of_band) in enumerate(zip(rows, lines, strict=True))
+    ]
 
 
-def measure(lines: Lines, settings: Settings, *, symmetric: bool) -> dict[str, Value]:
-    """Return the measures of one band, named as in :func:`per_band`."""
+def lines_of(matrix: Fingerprint | Difference, settings: Settings, *, ask_symmetry: bool) -> list[Lines]:
+    """Count the lines of a matrix in all bands, within the Theiler windows that its shape and the settings give."""
+    windows = settings.theiler_windows(matrix.shape)
+    return count_lines(matrix.rows, settings.bands, *windows, ask_symmetry=ask_symmetry)
+
+
+def measure(lines: Lines, settings: Settings) -> dict[str, Value]:
+    """Return the measures of one band, named as in :func:`per_band`, without what they are to be read against."""
     row: dict[str, Value] = {
         "band_lo": lines.band.lo,
         "band_hi": lines.band.hi,
         "n_points": lines.n_points,
-        "rr": lines.rate,
+        "rr": lines.rate(settings.apart(lines.shape)),
     }
     if settings.convention == "paper":
         row["lam"] = paper_laminarity(lines.vertical, settings.shortest_vertical)
         row["ent"] = paper_entropy(lines.diagonal, settings.l_min)
         return row
-    row |= _standard(lines.off_diagonal if len(lines.main) else lines.diagonal, lines.vertical, settings)
-    row["lam_chance"] = laminarity_chance(lines, settings.shortest_vertical, symmetric=symmetric)
-    return row
+    diaglines = lines.diagonal
+    if settings.border == "kelo":
+        main = border_of_main(lines.main, len(diaglines)) if not lines.theiler and len(lines.main) else 0
+        diaglines = keep_longest(diaglines, lines.border - main)
+    return row | _of_diagonals(diaglines, lines, settings.l_min) | _of_columns(lines, settings.shortest_vertical)
 
 
-def _standard(diaglines: np.ndarray, vertlines: np.ndarray, settings: Settings) -> dict[str, Value]:
-    l_min, v_min = settings.l_min, settings.shortest_vertical
+def _of_diagonals(diaglines: np.ndarray, lines: Lines, l_min: int) -> dict[str, Value]:
+    """Return what diagonal lines tell; DET is a share of all points, also of those in lines that KELO discards."""
+    n_points = points_in_lines(lines.diagonal, 1)
     l_max = longest(diaglines)
     return {
-        "det": share_in_lines(diaglines, l_min),
+        "det": points_in_lines(diaglines, l_min) / n_points if n_points else None,
         "l_mean": mean_length(diaglines, l_min),
         "l_max": l_max,
         "div": 1 / l_max if l_max else None,
         "entr": entropy(diaglines, l_min),
-        "lam": share_in_lines(vertlines, v_min),
-        "tt": mean_length(vertlines, v_min),
-        "v_max": longest(vertlines),
-        "v_entr": entropy(vertlines, v_min),
     }
+
+
+def _of_columns(lines: Lines, v_min: int) -> dict[str, Value]:
+    """Return what vertical lines and the gaps between them tell.
+
+    A gap is counted in cells; one that the upper or lower end of the column cuts is no recurrence time. T2 is
+    their mean, RTE the entropy of their lengths' distribution in nats; divided by the logarithm of the longest
+    gap it is that of Kraemer et al.
+    """
+    return {
+        "lam": share_in_lines(lines.vertical, v_min),
+        "tt": mean_length(lines.vertical, v_min),
+        "v_max": longest(lines.vertical),
+        "v_entr": entropy(lines.vertical, v_min),
+        "t2": mean_length(lines.gaps, 1),
+        "t_max": longest(lines.gaps),
+        "rte": entropy(lines.gaps, 1),
+    }
+
+
+def beside_chance(
+    row: dict[str, Value], lines: Lines, settings: Settings, tested: Significance | None, k: int
+) -> dict[str, Value]:
+    """Return a row of measures with what LAM and DET are to be read against beside them."""
+    distance = settings.apart(lines.shape)
+    rate = lines.rate(distance)
+    levels = {"lam": laminarity_chance(lines, settings.shortest_vertical, distance)}
+    levels["det"] = None if rate is None else chance_of_lines(rate, settings.l_min)
+    full: dict[str, Value] = {}
+    for name, value in row.items():
+        full[name] = value
+        if name in levels:
+            mean, p = (None, None) if tested is None else tested.read(name, k, value)
+            full |= {f"{name}_chance": levels[name], f"{name}_mean": mean, f"{name}_p": p}
+    return full

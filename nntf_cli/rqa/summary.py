@@ -10,12 +10,20 @@ import numpy as np
 from nntf_cli.errors import ParameterError
 from nntf_cli.model import Axis, Band, Difference, Fingerprint, Scalar
 from nntf_cli.rqa.bands import Settings
-from nntf_cli.rqa.measures import Lines, Value, count_lines, measure
+from nntf_cli.rqa.lines import Lines
+from nntf_cli.rqa.measures import Value, beside_chance, lines_of, measure
+from nntf_cli.rqa.significance import permutation_test
 
 SELECTIONS = ("lowest", "max")
 
 #: The columns of a summary; the hyperparameters in which runs differ come after the second.
-COLUMNS = ("run", "split", "b_lam", "lam", "b_ent", "ent", "acc", "acc_split", "n_lam", "rr_lam", "note")
+COLUMNS = (
+    "run", "split", "from_step", "to_step", "from_row", "to_row", "b_lam", "lam", "b_ent", "ent", "acc", "acc_split",
+    "n_lam", "rr_lam", "lam_chance", "lam_mean", "lam_p", "note",
+)  # fmt: skip
+
+#: From which p-value on a laminarity is not said to be more than chance.
+_LEVEL = 0.05
 
 #: The authors' program takes no entropy from here on.
 _LARGEST_ENTROPY = 2.0
@@ -35,6 +43,9 @@ class Summary:
     ent: float | None
     n_lam: int | None  #: points in the band of lam
     rr_lam: float | None  #: its recurrence rate
+    lam_chance: float | None  #: the lam to expect at that rate
+    lam_mean: float | None  #: the mean of lam over permutations of the matrix, where asked for
+    lam_p: float | None  #: the share of permutations that reach lam
     notes: tuple[str, ...] = ()
 
 
@@ -62,8 +73,8 @@ def summarize(matrix: Fingerprint | Difference, settings: Settings | None = None
     if select not in SELECTIONS:
         raise ParameterError(f"unknown selection {select!r}", f"one of {', '.join(SELECTIONS)}")
     settings.check(matrix)
-    lines = count_lines(matrix.values, settings.bands)
-    rows = [measure(of_band, settings, symmetric=False) for of_band in lines]
+    lines = lines_of(matrix, settings, ask_symmetry=True)
+    rows = [measure(of_band, settings) for of_band in lines]
     lams = [row["lam"] for row in rows]
     ents = [row["ent" if settings.convention == "paper" else "entr"] for row in rows]
     if select == "lowest":
@@ -73,19 +84,38 @@ def summarize(matrix: Fingerprint | Difference, settings: Settings | None = None
         i_ent = _first_best(ents, lambda ent: -ent if 0 < ent < _LARGEST_ENTROPY else None)
     of_lam = None if i_lam is None else lines[i_lam]
     of_ent = None if i_ent is None else lines[i_ent]
+    beside = _beside(matrix, settings, of_lam, None if i_lam is None else lams[i_lam])
     return Summary(
         axis=matrix.axes.rows,
         split=matrix.split,
         of_one_run=isinstance(matrix, Fingerprint) and not matrix.axes.is_cross,
-        shape=matrix.values.shape,
+        shape=matrix.shape,
         b_lam=None if of_lam is None else of_lam.band,
         lam=None if i_lam is None else lams[i_lam],
         b_ent=None if of_ent is None else of_ent.band,
         ent=None if i_ent is None else ents[i_ent],
         n_lam=None if of_lam is None else of_lam.n_points,
-        rr_lam=None if of_lam is None else of_lam.rate,
-        notes=tuple(_line_notes(settings, of_lam, of_ent) + _quiet_notes(matrix)),
+        rr_lam=None if of_lam is None else of_lam.rate(settings.apart(of_lam.shape)),
+        lam_chance=beside.get("lam_chance"),
+        lam_mean=beside.get("lam_mean"),
+        lam_p=beside.get("lam_p"),
+        notes=tuple(_line_notes(settings, of_lam, of_ent) + _chance_notes(beside) + _quiet_notes(matrix)),
     )
+
+
+def _beside(matrix: Fingerprint | Difference, settings: Settings, of_lam: Lines | None, lam: Value) -> dict[str, Value]:
+    """Return the lam of one band and what it is to be read against."""
+    if of_lam is None:
+        return {}
+    tested = permutation_test(matrix.rows, [of_lam], settings, names=["lam"])
+    return beside_chance({"lam": lam}, of_lam, settings, tested, 0)
+
+
+def _chance_notes(beside: Mapping[str, Value]) -> list[str]:
+    lam, chance, p = (beside.get(name) for name in ("lam", "lam_chance", "lam_p"))
+    if p is not None:
+        return [f"lam not above chance (p = {p:.2f})"] if p > _LEVEL else []
+    return ["lam not above lam_chance"] if lam is not None and chance is not None and lam <= chance else []
 
 
 def _first_positive(values: Sequence[Value]) -> int | None:
@@ -103,7 +133,7 @@ def _line_notes(settings: Settings, of_lam: Lines | None, of_ent: Lines | None) 
     notes = []
     if of_ent is not None and settings.convention == "paper" and len(of_ent.main):
         lone = of_ent.diagonal[-1] == 1 and of_ent.diagonal[settings.l_min :].sum() == 1
-        notes += ["ent: main diagonal only (ln P / P)"] if lone else []
+        notes += ["ent: diagonal only (ln P / P)"] if lone else []
     if of_lam is not None and of_lam.n_off <= of_lam.shape[1]:  # not even one per column besides the diagonal
         notes.append(f"lam rests on {of_lam.n_off} point{'' if of_lam.n_off == 1 else 's'}")
     return notes
@@ -156,7 +186,8 @@ def summary_rows(
         row |= {column: axis.hparams.get(name) for name, column in varying.items()}
         row |= {"b_lam": summary.b_lam, "lam": summary.lam, "b_ent": summary.b_ent, "ent": summary.ent}
         row |= {"acc": accuracy, "acc_split": accuracy_split}
-        row |= {"n_lam": summary.n_lam, "rr_lam": summary.rr_lam, "note": "; ".join(notes)}
+        row |= {"n_lam": summary.n_lam, "rr_lam": summary.rr_lam, "lam_chance": summary.lam_chance}
+        row |= {"lam_mean": summary.lam_mean, "lam_p": summary.lam_p, "note": "; ".join(notes)}
         rows.append(row)
     return rows
 

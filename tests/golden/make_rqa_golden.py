@@ -23,6 +23,8 @@ What pyunicorn 1.0.0 counts, read from its source (``timeseries/recurrence_plot.
 - DET, LAM, L and TT divide by (denominator + 1e-8), the two entropies use p = h / (sum of h + 1e-8). A value
   that is undefined therefore comes out as 0, and the entropy of equally long lines as about 1e-8 / (number of
   lines), not 0. Everything else agrees to a relative 1e-8 or so.
+- White vertical lines: it counts those that touch the border of the matrix too, which are no recurrence times. So
+  they are recorded of the matrix in a frame of recurrent points (`framed`), where there are none of those.
 - ``recurrence_rate`` is the sum of R over N^2, main diagonal included.
 """
 
@@ -97,8 +99,30 @@ def _histogram(counts):
     return {str(i + 1): int(count) for i, count in enumerate(counts) if count}
 
 
+def framed(B):
+    """B within a frame of recurrent points: its first and last rows and columns."""
+    F = B.copy()
+    F[[0, -1], :] = F[:, [0, -1]] = True
+    return F
+
+
+def measure_white(B):
+    """What pyunicorn says of the white vertical lines of the boolean matrix B."""
+    from pyunicorn.timeseries import RecurrencePlot
+
+    plot = RecurrencePlot(np.zeros(len(B)), skip_recurrence=True, silence_level=2)
+    plot.R = B.astype("int8")
+    plot.N = len(B)
+    return {
+        "mean_recurrence_time": float(plot.mean_recurrence_time()),
+        "max_white_vertlength": int(plot.max_white_vertlength()),
+        "white_vert_entropy": float(plot.white_vert_entropy()) + 0.0,
+        "white_vertline_counts": _histogram(plot.white_vertline_dist()),
+    }
+
+
 def measure(B):
-    """Every measure pyunicorn has for the boolean matrix B."""
+    """Every measure pyunicorn has for the black lines of the boolean matrix B."""
     from pyunicorn.timeseries import RecurrencePlot
 
     plot = RecurrencePlot(np.zeros(len(B)), skip_recurrence=True, silence_level=2)
@@ -150,7 +174,9 @@ def main():
             D = matrix(recipe, seed, size, grid)
             entry = {"recipe": recipe, "seed": seed, "size": size, "grid": grid, "sha256": sha256(D)}
             entry["bands"] = [
-                {"lo": lo, "hi": hi, "hi_closed": hi_closed} | measure(binarise(D, lo, hi, hi_closed))
+                {"lo": lo, "hi": hi, "hi_closed": hi_closed}
+                | measure(binarise(D, lo, hi, hi_closed))
+                | {"framed": measure_white(framed(binarise(D, lo, hi, hi_closed)))}
                 for lo, hi, hi_closed in bands
             ]
             lines.append(json.dumps(entry))
