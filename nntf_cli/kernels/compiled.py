@@ -12,7 +12,7 @@ import numpy as np
 from nntf_cli.kernels._jit import jit
 from nntf_cli.kernels.lines import band_lines
 from nntf_cli.kernels.sharing import finish, shared_moves
-from nntf_cli.kernels.threads import for_each, n_threads
+from nntf_cli.threads import for_each, n_threads
 
 __all__ = ["band_lines", "count_differences", "count_moves", "count_stays", "finish", "shared_moves", "tabulate"]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from nntf_cli.kernels._jit import jit
-from nntf_cli.kernels.threads import for_each, n_threads
 from nntf_cli.kernels.vectorized import is_symmetric
+from nntf_cli.threads import for_each, n_threads
 
 #: Rows, or diagonals, that a thread takes at a time.
 _BLOCK = 128

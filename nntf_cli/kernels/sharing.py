@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 
 from nntf_cli.kernels._jit import jit
-from nntf_cli.kernels.threads import for_each, n_threads
 from nntf_cli.model import Flows
 from nntf_cli.progress import task
+from nntf_cli.threads import for_each, n_threads
 
 #: Seconds: per pair in a cell, per flow sorted; per lane operation with 16 and with 32 bits, per cell written.
 _PAIR, _SORTED = 0.7e-9, 15e-9
