@@ -16,12 +16,13 @@ PACKAGE = Path(nntf_cli.__file__).parent
 ROOT = PACKAGE.parent
 
 #: What each room may import of ours, besides itself and what every room may.
-EVERY_ROOM = {"errors", "model", "memory", "progress"}
+EVERY_ROOM = {"errors", "model", "memory", "progress", "threads"}
 ROOMS = {
     "errors": set(),
     "model": set(),
     "memory": set(),
     "progress": set(),
+    "threads": set(),
     "kernels": set(),
     "files": set(),
     "labellog": {"files"},
@@ -29,6 +30,7 @@ ROOMS = {
     "fingerprint": {"kernels"},
     "diff": set(),
     "rqa": {"kernels"},
+    "growing": {"kernels", "rqa"},
     "figures": set(),
     "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures"},
 }

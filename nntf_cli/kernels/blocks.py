@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from nntf_cli.kernels._jit import jit
-from nntf_cli.kernels.threads import for_each, n_threads
 from nntf_cli.model import Flows
 from nntf_cli.progress import task
+from nntf_cli.threads import for_each, n_threads
 
 #: Seconds: per lane operation with 16 and with 32 bits, per cell written.
 _LANE = {2: 0.07e-9, 4: 0.17e-9}

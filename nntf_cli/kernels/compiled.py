@@ -14,7 +14,7 @@ from nntf_cli.kernels.lines import LineCounter, band_lines, lines_of_panels
 from nntf_cli.kernels.newest import shared_with_newest
 from nntf_cli.kernels.sharing import distance_panels, distances, finish, shared_moves
 from nntf_cli.kernels.shuffles import shuffled_lines
-from nntf_cli.kernels.threads import for_each, n_threads
+from nntf_cli.threads import for_each, n_threads
 
 __all__ = [
     "LineCounter", "band_lines", "count_differences", "count_moves", "count_stays", "distance_panels", "distances",

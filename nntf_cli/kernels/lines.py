@@ -16,9 +16,9 @@ from itertools import pairwise
 import numpy as np
 
 from nntf_cli.kernels.scanning import across, down, near, on_diagonals, to_codes
-from nntf_cli.kernels.threads import for_each, n_threads
 from nntf_cli.kernels.vectorized import is_symmetric
 from nntf_cli.model import BandLines
+from nntf_cli.threads import for_each, n_threads
 
 #: Entries that are counted at a time, and from which on a panel is worth several threads.
 _PANEL_ENTRIES, _WORTH_THREADS = 2**24, 2**17

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nntf_cli.kernels._jit import jit
-from nntf_cli.kernels.threads import for_each, n_threads
+from nntf_cli.threads import for_each, n_threads
 
 #: Most cells that are looked up in a table of all of them; beyond, in a hash table of those that moved.
 _LARGEST_TABLE = 2**22

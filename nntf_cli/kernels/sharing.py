@@ -15,9 +15,9 @@ import numpy as np
 
 from nntf_cli.kernels import blocks
 from nntf_cli.kernels._jit import jit
-from nntf_cli.kernels.threads import for_each, n_threads
 from nntf_cli.model import Flows
 from nntf_cli.progress import task
+from nntf_cli.threads import for_each, n_threads
 
 #: Seconds: per pair in a cell, per flow sorted.
 _PAIR, _SORTED = 0.7e-9, 15e-9

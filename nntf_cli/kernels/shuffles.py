@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nntf_cli.kernels._jit import jit
-from nntf_cli.kernels.threads import for_each
+from nntf_cli.threads import for_each
 
 
 def shuffled_lines(
