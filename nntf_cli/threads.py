@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 
+from nntf_cli.shares import n_threads
 
-def n_threads() -> int:
-    """Return how many threads to use: ``NNTF_THREADS``, else the processors this process may run on."""
-    wanted = os.environ.get("NNTF_THREADS", "")
-    if wanted.isdigit() and int(wanted):
-        return int(wanted)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+__all__ = ["for_each", "n_threads"]
 
 
 def for_each(work: Callable[[int], object], items: Iterable[int], threads: int | None = None) -> None:
-    """Call ``work`` on every item, several at a time; the first exception is raised when all have ended."""
+    """Call ``work`` on every item, several at a time; the first exception ends it, and is raised.
+
+    What has not begun by then never does, so an interrupt waits for the blocks at work and no longer.
+    """
     threads = n_threads() if threads is None else threads
     if threads == 1:
         for item in items:
@@ -25,6 +22,10 @@ def for_each(work: Callable[[int], object], items: Iterable[int], threads: int |
         return
     from concurrent.futures import ThreadPoolExecutor  # not needed by small work, and slow to load
 
-    with ThreadPoolExecutor(threads) as pool:
-        for future in [pool.submit(work, item) for item in items]:
+    pool = ThreadPoolExecutor(threads)
+    try:
+        # a context of its own for each: what is computed in a worker is part of the same run
+        for future in [pool.submit(copy_context().run, work, item) for item in items]:
             future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

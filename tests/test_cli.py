@@ -14,7 +14,7 @@ import pytest
 
 import naive
 import planted
-from nntf_cli.cli.main import COMMANDS
+from nntf_cli.cli.group import COMMANDS
 from nntf_cli.labellog import write_log
 from running import refused, run, succeeded
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from nntf_cli.cli import options
-from nntf_cli.cli.boundary import error_line
 from nntf_cli.cli.options import Choice
-from nntf_cli.errors import NntfError, OutputError
+from nntf_cli.errors import OutputError
 
 if TYPE_CHECKING:
     from nntf_cli.files.atomic import Writer
@@ -35,6 +34,8 @@ TRANSITION_FORMATS = ("npz", "h5", "csv", "npy")
               help="Also write the transitions: .npz, .h5 or .csv lists the flows (from_step, to_step, from, to, "
               "count), .npy holds dense (P, C, C) int64 matrices with their diagonals.")
 @options.force
+@options.jobs
+@options.limits
 @options.quiet
 @click.pass_context
 def command(
@@ -49,7 +50,8 @@ def command(
     several runs in a file, - stdin. Written are P x P float64 values, P one less than the snapshots: as a bare
     matrix (.npy), with steps (.csv), or with everything known of the run (.npz, .h5).
 
-    With several logs, -o names a directory, which gets a file for each; a bad log is reported and the others done.
+    With several logs, -o names a directory, which gets a file for each, named after its log. --jobs of them are
+    computed at a time, in one process; a bad one is reported, the others are done, and the exit code is the error's.
 
     \b
       nntf fingerprint run.h5 -o D.npy
@@ -107,7 +109,9 @@ def _write_one(
 
 def _write_each(logs: Sequence[str], choice: Choice, against: str | None, folder: str | None, form: Format) -> int:
     """Write a file for each log, named after it; return the code of the first that is bad."""
-    from nntf_cli.cli.inputs import distinct_names
+    from nntf_cli.cli.inputs import files_of
+    from nntf_cli.cli.jobs import run_each
+    from nntf_cli.cli.outputs import files_for, refuse_any
 
     if folder is None or (os.path.exists(folder) and not os.path.isdir(folder)):
         raise click.UsageError("several logs need a directory to write to: -o DIR/")
@@ -115,13 +119,11 @@ def _write_each(logs: Sequence[str], choice: Choice, against: str | None, folder
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot be made ({error.strerror})", "name another directory", where=folder) from error
-    code = 0
-    names = distinct_names([("", log) for log in logs])
-    for log, name in zip(logs, names, strict=True):
-        path = os.path.join(folder, f"{name.replace('/', '_').replace('::', '_')}.{form}")
-        try:
-            _write_one(log, choice, against, path, form, None)
-        except NntfError as error:
-            error_line(str(error))
-            code = code or error.exit_code
-    return code
+    targets = files_for(logs, folder, form)
+    refuse = refuse_any(files_of([*logs, against]))
+
+    def write(log: str) -> None:
+        refuse(targets[log])
+        _write_one(log, choice, against, targets[log], form, None)
+
+    return run_each(list(targets), write, "logs")[0]

@@ -99,6 +99,14 @@ def files_of(addresses: Iterable[str | None]) -> list[str]:
     return [split_address(address)[0] for address in addresses if address and address != "-"]
 
 
+def normalized(address: str) -> str:
+    """Return an address with its path spelled in the one shortest way; ``-`` and what follows ``::`` stay."""
+    from nntf_cli.labellog.reader import split_address
+
+    path, parts = split_address(address)
+    return "::".join([path if path == "-" else os.path.normpath(path), *parts])
+
+
 def require_fingerprint(matrix: Matrix) -> Fingerprint:
     """Return the matrix if it is a fingerprint.
 

@@ -2,7 +2,8 @@
 
 The decision is the ski rental problem: nobody knows how much work is still to come. Work is done in numpy until what it
 has cost adds up to the price of numba; then numba is loaded. That is at most twice the best choice made in hindsight,
-and for one small or one large piece of work it is the best choice itself.
+and for one small or one large piece of work it is the best choice itself. Of several runs it is known how many are
+to come, and taken for granted that they are alike.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from nntf_cli.model import BandLines, Flows
+from nntf_cli.shares import n_ahead
 
 #: Seconds that importing numba and loading compiled kernels from its cache take.
 PRICE = 0.5
@@ -60,7 +62,9 @@ def engine(seconds: float) -> Engine:
     """
     global _spent
     wanted = os.environ.get("NNTF_ENGINE", "")
-    if wanted != "numba" and (wanted == "numpy" or (_spent + seconds < PRICE and "numba" not in sys.modules)):
+    if wanted != "numba" and (
+        wanted == "numpy" or (_spent + seconds * n_ahead() < PRICE and "numba" not in sys.modules)
+    ):
         _spent += seconds
         from nntf_cli.kernels import vectorized
 
