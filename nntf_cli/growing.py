@@ -14,10 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nntf_cli.errors import ParameterError
+from nntf_cli.errors import InputError, ParameterError
 from nntf_cli.kernels import compiled
 from nntf_cli.model import NO_MISSING, BandLines, Flows
 from nntf_cli.rqa.bands import Settings
+from nntf_cli.rqa.lines import lines_in_bands
+from nntf_cli.rqa.measures import Value, measures_of
 
 
 class GrowingRun:
@@ -54,7 +56,15 @@ class GrowingRun:
         self._count, self._start, self._moved = _Column(np.int32), _Column(np.int64), _Column(np.int64)
         self._start.extend(np.zeros(1))
         self._rows: list[np.ndarray] = []
-        self._counter = _line_counter(settings or Settings())
+        self._settings = settings or Settings()
+        bands = self._settings.bands
+        self._counter = compiled.LineCounter(
+            None,
+            np.array([band.lo for band in bands]),
+            np.array([band.hi for band in bands]),
+            np.array([band.closed for band in bands]),
+            *self._settings.theiler_windows((1, 1)),
+        )
 
     @property
     def n_transitions(self) -> int:
@@ -144,12 +154,20 @@ class GrowingRun:
         """The lines of D in every band so far."""
         return self._counter.lines()
 
+    def per_band(self) -> list[dict[str, Value]]:
+        """Measure D in every band so far, as :func:`nntf_cli.rqa.per_band` does; nothing is shuffled.
 
-def _line_counter(settings: Settings) -> compiled.LineCounter:
-    lows, highs, closed = (
-        np.array(edge) for edge in zip(*((b.lo, b.hi, b.closed) for b in settings.bands), strict=True)
-    )
-    return compiled.LineCounter(None, lows, highs, closed)
+        Raises
+        ------
+        InputError
+            There is no transition yet.
+        """
+        n = self.n_transitions
+        if not n:
+            raise InputError("has no transition yet", "append two snapshots first")
+        settings = self._settings
+        windows = settings.theiler_windows((n, n))
+        return measures_of(lines_in_bands(self.lines, settings.bands, (n, n), *windows, symmetric=True), settings)
 
 
 class _Column:

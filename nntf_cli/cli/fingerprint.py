@@ -33,6 +33,9 @@ TRANSITION_FORMATS = ("npz", "h5", "csv", "npy")
 @click.option("--transitions-out", metavar="FILE",
               help="Also write the transitions: .npz, .h5 or .csv lists the flows (from_step, to_step, from, to, "
               "count), .npy holds dense (P, C, C) int64 matrices with their diagonals.")
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True,
+              help="float32 halves the file; for pictures, as a rounded distance may be on the wrong side of a band's "
+              "edge (to nntf rqa give the log).")
 @options.force
 @options.jobs
 @options.limits
@@ -41,7 +44,7 @@ TRANSITION_FORMATS = ("npz", "h5", "csv", "npy")
 def command(
     ctx: click.Context, logs: tuple[str, ...], output: str | None, fmt: Format | None, split: str | None, every: int,
     from_step: int | None, to_step: int | None, metric: str, normalize: str | None, against: str | None,
-    transitions_out: str | None, quiet: bool,
+    transitions_out: str | None, dtype: str, quiet: bool,
 ) -> None:
     """Compute the training fingerprint of LOG: the distance between every two of its transitions.
 
@@ -64,7 +67,7 @@ def command(
         raise click.UsageError("-o and --transitions-out name the same file")
     if [*logs, against].count("-") > 1:
         raise click.UsageError("stdin (-) can be read only once")
-    choice = Choice((split,) if split else (), every, from_step, to_step, metric, normalize)
+    choice = Choice((split,) if split else (), every, from_step, to_step, metric, normalize, dtype)
     if len(logs) == 1 and not (output and output.endswith("/")):
         _write_one(logs[0], choice, against, output, fmt, transitions_out)
         return
@@ -89,6 +92,8 @@ def _write_one(
 
     split = choice.splits[0] if choice.splits else None
     form = pick_format(output, fmt, FORMATS, "npy")
+    if choice.dtype != "float64" and form == "csv":
+        raise click.UsageError("--dtype float32 goes with npy, npz and h5: what CSV holds has no type")
     flow_form = pick_format(transitions_out, None, TRANSITION_FORMATS, "csv")
     run = load_log(address, choice)
     counted = flows(run, split, diagonal=flow_form == "npy") if transitions_out else None
@@ -97,6 +102,7 @@ def _write_one(
         split,
         metric=choice.metric,
         normalize=choice.normalize,
+        dtype=choice.dtype,
         counted=counted,
         against=load_log(against, choice) if against else None,
     )

@@ -26,6 +26,7 @@ class Choice:
     to_step: int | None = None
     metric: str = "flows"
     normalize: str | None = None
+    dtype: str = "float64"
 
 
 def output(what: str) -> Callable[[_Command], _Command]:

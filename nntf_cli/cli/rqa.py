@@ -128,7 +128,9 @@ def _measured(
 
     def measured(address: str) -> list[tuple[tuple[str, str], Any]]:
         found = []
-        for matrix in load_matrices(address, choice):
+        # bands within [0, 1] hold all distances between flows: such a matrix need not be stored to be looked through
+        stored = settings.value_range is not None or choice.normalize == "none"
+        for matrix in load_matrices(address, choice, stored=stored):
             found.append(((matrix.title, matrix.origin), measure(matrix)))
             _note_what_is_outside(matrix, settings)
         return found  # and no matrix: of a thousand, few fit into memory

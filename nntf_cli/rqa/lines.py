@@ -85,10 +85,22 @@ def count_lines(
         whole = values if isinstance(values, np.ndarray) else values.whole()
         counted = kernels.band_lines(whole, *how)
         symmetric = is_symmetric(whole) if ask_symmetry else None
-    main = counted.main if values.shape[0] == values.shape[1] else counted.main[:, :0]
+    return lines_in_bands(counted, bands, values.shape, theiler, theiler_vertical, symmetric)
+
+
+def lines_in_bands(
+    counted: BandLines,
+    bands: Sequence[Band],
+    shape: tuple[int, ...],
+    theiler: int,
+    theiler_vertical: int,
+    symmetric: bool | None,
+) -> list[Lines]:
+    """Return the lines of each band apart; ``shape`` is that of the matrix they were counted in."""
+    main = counted.main if shape[0] == shape[1] else counted.main[:, :0]
     return [
         Lines(
-            band, values.shape, counted.diagonal[k], counted.border[k], counted.vertical[k], counted.gaps[k],
+            band, shape, counted.diagonal[k], counted.border[k], counted.vertical[k], counted.gaps[k],
             int(counted.n_points[k]), main[k], theiler, theiler_vertical, symmetric,
         )
         for k, band in enumerate(bands)

@@ -10,6 +10,8 @@ Kraemer et al., Chaos 28 (2018), 085720.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nntf_cli.model import Difference, Fingerprint
@@ -123,12 +125,14 @@ def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None)
     settings = settings or Settings()
     settings.check(matrix)
     lines = lines_of(matrix, settings, ask_symmetry=True)
-    rows = [measure(of_band, settings) for of_band in lines]
-    tested = permutation_test(matrix.rows, lines, settings)
-    return [
-        beside_chance(row, of_band, settings, tested, k)
-        for k, (row, of_band) in enumerate(zip(rows, lines, strict=True))
-    ]
+    return measures_of(lines, settings, permutation_test(matrix.rows, lines, settings))
+
+
+def measures_of(
+    lines: Sequence[Lines], settings: Settings, tested: Significance | None = None
+) -> list[dict[str, Value]]:
+    """Return what :func:`per_band` does, of lines counted before and permutations made before, if any were."""
+    return [beside_chance(measure(of_band, settings), of_band, settings, tested, k) for k, of_band in enumerate(lines)]
 
 
 def lines_of(matrix: Fingerprint | Difference, settings: Settings, *, ask_symmetry: bool) -> list[Lines]:
