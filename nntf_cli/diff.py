@@ -50,7 +50,7 @@ def difference(a: Fingerprint, b: Fingerprint) -> Difference:
     _require_same_steps(a.axes.columns, b.axes.columns, where)
     memory.require(a.distances.nbytes, "the difference", "thin both with --every", where=where)
     return Difference(
-        difference=a.distances - b.distances,
+        difference=_subtract(a.distances, b.distances),
         a=a.axes,
         b=b.axes,
         metric=a.metric or b.metric,
@@ -61,6 +61,11 @@ def difference(a: Fingerprint, b: Fingerprint) -> Difference:
 
 def _size(fingerprint: Fingerprint) -> str:
     return " x ".join(map(str, fingerprint.distances.shape))
+
+
+def _subtract(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a - b, which is as precise as the less precise of both."""
+    return (a - b).astype(min(a.dtype, b.dtype), copy=False)
 
 
 def _require_same_steps(a: Axis, b: Axis, where: str) -> None:

@@ -6,16 +6,21 @@ Ferreira et al., "Neural network training fingerprint", Journal of Visualization
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.errors import InputError, MismatchError, ParameterError
 from nntf_cli.kernels import choice, engine
-from nntf_cli.kernels.threads import for_each
 from nntf_cli.kernels.vectorized import mirror
 from nntf_cli.model import Axes, Axis, Fingerprint, Flows, LabelLog, Split
 from nntf_cli.progress import task
+from nntf_cli.threads import for_each
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 METRICS = ("flows", "hamming")
 NORMALIZATIONS = ("flows", "samples", "none")
@@ -43,6 +48,8 @@ def fingerprint(
     against: LabelLog | None = None,
     against_split: str | None = None,
     counted: Flows | None = None,
+    dtype: npt.DTypeLike = np.float64,
+    stored: bool = True,
 ) -> Fingerprint:
     """Compute the distance matrix of a training run, or between two runs.
 
@@ -65,11 +72,16 @@ def fingerprint(
         The split of ``against``; ``split`` if not given.
     counted : Flows, optional
         What :func:`flows` returned for this log and split, where that is known already.
+    dtype : float64 or float32
+        What the distances are rounded to.
+    stored : bool
+        Compute D now. If not, it is computed when it is first looked at, and quantifying the recurrence of a long
+        run does without ever having it whole.
 
     Returns
     -------
     Fingerprint
-        D in float64: exact integers and one division, so the same on every machine.
+        D, from exact integers and one division in float64, so the same on every machine.
 
     Raises
     ------
@@ -84,15 +96,16 @@ def fingerprint(
     if against is not None:
         _require_same_samples(log, log.split(split), against, against.split(against_split or split))
     if metric == "hamming":
-        return _hamming_fingerprint(log, split, normalize, against, against_split or split)
+        return _hamming_fingerprint(log, split, normalize, against, against_split or split, dtype)
     rows = flows(log, split) if counted is None else counted
     row_axis = _flow_axis(log, log.split(split), rows)
     if against is None:
-        return Fingerprint(distances(rows, normalize), Axes(row_axis, row_axis), metric, normalize, log.source)
+        matrix = distances(rows, normalize, dtype=dtype) if stored else _Stream(rows, normalize)
+        return Fingerprint(matrix, Axes(row_axis, row_axis), metric, normalize, log.source)
     columns = flows(against, against_split or split)
     column_axis = _flow_axis(against, against.split(against_split or split), columns)
     axes = Axes(row_axis, column_axis)
-    return Fingerprint(distances(rows, normalize, columns), axes, metric, normalize, log.source)
+    return Fingerprint(distances(rows, normalize, columns, dtype), axes, metric, normalize, log.source)
 
 
 def _normalization(metric: str, normalize: str | None) -> str:
@@ -240,7 +253,9 @@ def _merge(pieces: list[_Piece]) -> _Piece:
     return (cells >> np.uint64(32)).astype(before.dtype), (cells & np.uint64(2**32 - 1)).astype(after.dtype), total
 
 
-def distances(a: Flows, normalize: str = "flows", b: Flows | None = None) -> np.ndarray:
+def distances(
+    a: Flows, normalize: str = "flows", b: Flows | None = None, dtype: npt.DTypeLike = np.float64
+) -> np.ndarray:
     """Compute the distance between every two transitions (Eq. 1).
 
     d_ij = Σ|δ_i - δ_j| / Σ(δ_i + δ_j) over the off-diagonal cells, which equals
@@ -254,22 +269,47 @@ def distances(a: Flows, normalize: str = "flows", b: Flows | None = None) -> np.
         The divisor: S_i + S_j, twice the number of samples, or 1.
     b : Flows, optional
         The transitions of the columns; ``a`` if not given.
+    dtype : float64 or float32
+        What the quotients, in float64, are rounded to.
 
     Returns
     -------
-    ndarray of float64, shape (P_a, P_b)
+    ndarray, shape (P_a, P_b)
 
     Raises
     ------
     LimitError
         The matrix does not fit into memory.
     """
-    other = a if b is None else b
+    other, rounded = a if b is None else b, np.dtype(dtype)
     shape = (a.n_transitions, other.n_transitions)
-    memory.require(8.0 * shape[0] * shape[1], f"the {shape[0]} x {shape[1]} matrix", "thin it with --every")
-    kernels = engine(_sharing_cost(a, other))
-    divisor = {"flows": 0, "samples": 2 * a.n_samples, "none": 1}[normalize]
-    return kernels.finish(kernels.shared_moves(a, b), a.moved, other.moved, divisor, b is None)
+    memory.require(
+        float(rounded.itemsize) * shape[0] * shape[1], f"the {shape[0]} x {shape[1]} matrix", "thin it with --every"
+    )
+    return engine(_sharing_cost(a, other)).distances(a, b, _divisor(normalize, a), rounded)
+
+
+def _divisor(normalize: str, flows: Flows) -> int:
+    return {"flows": 0, "samples": 2 * flows.n_samples, "none": 1}[normalize]
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """The distances between all transitions of a run, computed as they are asked for."""
+
+    flows: Flows
+    normalize: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.flows.n_transitions, self.flows.n_transitions
+
+    def panels(self) -> Iterator[np.ndarray] | None:
+        kernels = engine(_sharing_cost(self.flows, self.flows))
+        return kernels.distance_panels(self.flows, _divisor(self.normalize, self.flows))
+
+    def whole(self) -> np.ndarray:
+        return distances(self.flows, self.normalize)
 
 
 def _sharing_cost(a: Flows, b: Flows) -> float:
@@ -279,7 +319,12 @@ def _sharing_cost(a: Flows, b: Flows) -> float:
 
 
 def _hamming_fingerprint(
-    log: LabelLog, split: str | None, normalize: str, against: LabelLog | None, against_split: str | None
+    log: LabelLog,
+    split: str | None,
+    normalize: str,
+    against: LabelLog | None,
+    against_split: str | None,
+    dtype: npt.DTypeLike,
 ) -> Fingerprint:
     a = log.split(split)
     b = None if against is None else against.split(against_split)
@@ -290,7 +335,8 @@ def _hamming_fingerprint(
     if against is not None and b is not None:
         columns = _snapshot_axis(against, b)
     divisor = a.labels.n_samples if normalize == "samples" else 1
-    return Fingerprint(counts / divisor, Axes(rows, columns), "hamming", normalize, log.source)
+    matrix = np.divide(counts, divisor).astype(dtype, copy=False)
+    return Fingerprint(matrix, Axes(rows, columns), "hamming", normalize, log.source)
 
 
 def hamming(a: Split, b: Split | None = None) -> np.ndarray:

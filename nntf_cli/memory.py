@@ -3,20 +3,76 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from nntf_cli.errors import LimitError
+from nntf_cli.errors import LimitError, ParameterError
+from nntf_cli.shares import n_sharing
 
 #: The remedy where no option makes it smaller.
 ELSEWHERE = "run it where there is more memory"
 
-_SHARE = 0.8  # leave the rest to the interpreter, the file system and everybody else
+#: The rest is left to everybody else, and to what is too small to be asked for: buffers, blocks, compiled code.
+_SHARE = 0.8
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:([KMGT])(I?B)?|B)?", re.IGNORECASE)
+
+_limit: float | None = None
+
+
+def parse_size(text: str) -> float:
+    """Return the bytes that a size stands for: ``600M``, ``2G`` and ``1.5GiB`` count by 1024, ``600MB`` by 1000.
+
+    Raises
+    ------
+    ParameterError
+        It is no size, or none at all.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    number = float(match[1]) if match else 0.0
+    if match is None or number <= 0:
+        raise ParameterError(f"{text!r} is not a size, for instance 600M or 1.5G")
+    prefix, unit = (match[2] or "").upper(), (match[3] or "").upper()
+    return number * (1000 if unit == "B" else 1024) ** (" KMGT".index(prefix) if prefix else 0)
+
+
+@contextlib.contextmanager
+def limited(n_bytes: float | None) -> Iterator[None]:
+    """Stay below this peak for as long as the block runs; None changes nothing."""
+    global _limit
+    before, _limit = _limit, _limit if n_bytes is None else n_bytes
+    try:
+        yield
+    finally:
+        _limit = before
 
 
 def available() -> float:
-    """Return the bytes that this process may still take; infinity where the system does not tell."""
-    limits = [_meminfo(), _cgroup(), _address_space()]
-    return _SHARE * min(limits)
+    """Return the bytes that this run may still take; infinity where neither the system nor the user says.
+
+    A limit of the user's is one on the whole process, so what it holds already counts. Runs side by side get equal
+    parts: each may take its own before any of it shows.
+    """
+    return _SHARE * max(0.0, min(_system(), _users())) / n_sharing()
+
+
+def _system() -> float:
+    return min(_meminfo(), _cgroup(), _address_space())
+
+
+def _users() -> float:
+    limit = _users_limit()
+    return float("inf") if limit is None else limit - _resident()
+
+
+def _users_limit() -> float | None:
+    """Return ``--max-memory``, else ``NNTF_MAX_MEMORY``."""
+    if _limit is not None:
+        return _limit
+    wanted = os.environ.get("NNTF_MAX_MEMORY")
+    return parse_size(wanted) if wanted else None
 
 
 def require(n_bytes: float, what: str, remedy: str = "", *, where: str = "") -> None:
@@ -40,15 +96,17 @@ def require(n_bytes: float, what: str, remedy: str = "", *, where: str = "") -> 
     """
     limit = available()
     if n_bytes > limit:
+        users, why = _users_limit(), ""
+        if users is not None and _users() < _system():
+            why = f" under --max-memory {_readable(users)}"
+            remedy = ", or ".join(filter(None, [remedy, "raise it"]))
         raise LimitError(
-            f"{what} needs {_gibibytes(n_bytes)}, but only {_gibibytes(limit)} may be used",
-            remedy,
-            where=where,
+            f"{what} needs {_readable(n_bytes)}, but only {_readable(limit)} may be used{why}", remedy, where=where
         )
 
 
-def _gibibytes(n_bytes: float) -> str:
-    return f"{n_bytes / 2**30:.1f} GiB"
+def _readable(n_bytes: float) -> str:
+    return f"{n_bytes / 2**30:.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.1f} MiB"
 
 
 def _meminfo() -> float:
@@ -74,6 +132,19 @@ def _address_space() -> float:
 
         soft, _ = resource.getrlimit(resource.RLIMIT_AS)
         if soft != resource.RLIM_INFINITY:
-            used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-            return soft - used
+            return soft - _pages(0) * resource.getpagesize()
     return float("inf")
+
+
+def _resident() -> float:
+    """Return the bytes that this process holds; none where the system does not tell."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        return _pages(1) * resource.getpagesize()
+    return 0.0
+
+
+def _pages(which: int) -> int:
+    """Return the pages of address space (0) or of memory (1) in use."""
+    return int(Path("/proc/self/statm").read_text().split()[which])

@@ -270,20 +270,56 @@ class Axes:
         return self.rows is not self.columns
 
 
+class RowStream(Protocol):
+    """A symmetric matrix that is computed while it is read, and need not lie in memory whole."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(P, P)."""
+        ...
+
+    def panels(self) -> Iterator[np.ndarray] | None:
+        """Yield some rows at a time, float64, as far as the main diagonal at least; time runs backwards.
+
+        Lines are as long as they are in either direction. None where the whole is quicker to have.
+        """
+        ...
+
+    def whole(self) -> np.ndarray:
+        """Return the matrix, (P, P) float64, in its own order."""
+        ...
+
+
 @dataclass(frozen=True)
 class Fingerprint:
     """A distance matrix D between transitions (``metric`` "flows") or snapshots ("hamming")."""
 
-    distances: np.ndarray  #: (P, Q) float64
+    matrix: np.ndarray | RowStream  #: (P, Q), float64, or float32 where so much precision is all there is
     axes: Axes
     metric: str | None = None  #: "flows" or "hamming"; None for a bare matrix
     normalize: str | None = None  #: "flows", "samples" or "none"; None for a bare matrix
     origin: str = ""  #: the file it was read from, or the log it was computed from: what messages name
 
+    @cached_property
+    def distances(self) -> np.ndarray:
+        """The matrix, (P, Q); computed now if it has not been."""
+        return self.matrix if isinstance(self.matrix, np.ndarray) else self.matrix.whole()
+
     @property
     def values(self) -> np.ndarray:
-        """The matrix, (P, Q) float64."""
+        """The same."""
         return self.distances
+
+    @property
+    def rows(self) -> np.ndarray | RowStream:
+        """What to go through once: the values where they are there, else what computes them on the way."""
+        return self.__dict__.get("distances", self.matrix)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(P, Q), without computing anything."""
+        n_rows, n_columns = self.matrix.shape
+        return n_rows, n_columns
 
     @property
     def title(self) -> str:
@@ -309,8 +345,19 @@ class Difference:
 
     @property
     def values(self) -> np.ndarray:
-        """The matrix, (P, Q) float64."""
+        """The same."""
         return self.difference
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The same: what to go through once."""
+        return self.difference
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(P, Q)."""
+        n_rows, n_columns = self.difference.shape
+        return n_rows, n_columns
 
     @property
     def axes(self) -> Axes:
@@ -328,6 +375,17 @@ class Difference:
         """The split of both, or ``train - test``."""
         a, b = self.a.rows.split, self.b.rows.split
         return a if a == b else f"{a} - {b}"
+
+
+class BandLines(NamedTuple):
+    """Lines of recurrent points in every band of a (P, Q) matrix, counted by their length; entry 0 is unused."""
+
+    diagonal: np.ndarray  #: (bands, min(P, Q) + 1) int64: on the diagonals with |i - j| >= theiler
+    border: np.ndarray  #: the same shape: those of them that touch the border of the matrix with either end
+    vertical: np.ndarray  #: (bands, P + 1) int64: in columns, where cells with |i - j| < theiler_vertical never recur
+    gaps: np.ndarray  #: (bands, P + 1) int64: inner white gaps, from one line to the next in the same column
+    n_points: np.ndarray  #: (bands,) int64: entries in the band, whatever the Theiler windows
+    main: np.ndarray  #: (bands, min(P, Q)) bool: which entries of the main diagonal are in the band
 
 
 @dataclass(frozen=True)
@@ -348,14 +406,3 @@ class Band:
         """Return which values lie in the band: the binarised matrix B, bool, same shape."""
         below = values <= self.hi if self.closed else values < self.hi
         return (values >= self.lo) & below
-
-
-class BandLines(NamedTuple):
-    """Lines of recurrent points in every band of a (P, Q) matrix, counted by their length; entry 0 is unused."""
-
-    diagonal: np.ndarray  #: (bands, min(P, Q) + 1) int64: on the diagonals with |i - j| >= theiler
-    border: np.ndarray  #: the same shape: those of them that touch the border of the matrix with either end
-    vertical: np.ndarray  #: (bands, P + 1) int64: in columns; cells with |i - j| < theiler_vertical are never recurrent
-    gaps: np.ndarray  #: (bands, P + 1) int64: inner white gaps, from one line to the next in the same column
-    n_points: np.ndarray  #: (bands,) int64: entries in the band, whatever the Theiler windows
-    main: np.ndarray  #: (bands, min(P, Q)) bool: which entries of the main diagonal are in the band

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from nntf_cli.cli import boundary
-from nntf_cli.cli.main import invoke
+from nntf_cli.cli.group import invoke
 
 #: The command as a list, to which arguments are added.
 NNTF = [sys.executable, "-m", "nntf_cli"]

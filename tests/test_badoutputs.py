@@ -334,7 +334,7 @@ USAGE = [
     ("diff - -", "only one of A and B can come through the pipe"),
     ("diff {log} {log} --splits train,test", "leave out B"),
     ("diff {log} {log} --tolerance -1", "is not in the range"),
-    ("info", "Missing argument 'LOG'"),
+    ("info", "Missing argument 'LOG...'"),
     ("fingerprnt {log}", "No such command 'fingerprnt'"),
     ("--nonsense", "No such option"),
 ]

@@ -14,7 +14,7 @@ import pytest
 
 import naive
 import planted
-from nntf_cli.cli.main import COMMANDS
+from nntf_cli.cli.group import COMMANDS
 from nntf_cli.labellog import write_log
 from running import refused, run, succeeded
 
@@ -543,7 +543,7 @@ def test_fingerprint_passes_its_options_on(logs):
         assert run("fingerprint", logs[0], *options) == (0, b"", "")
     (log, split), keywords = compute.call_args
     assert (log.name, split) == ("wd_0", "test")
-    assert keywords == {"metric": "flows", "normalize": "samples", "counted": None, "against": None}
+    assert keywords == {"metric": "flows", "normalize": "samples", "counted": None, "against": None, "dtype": "float64"}
     assert list(deliver.call_args[0][0]) == ["D.npz"]
     assert deliver.call_args[0][1] == [str(logs[0])]
 

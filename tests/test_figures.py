@@ -152,7 +152,7 @@ def test_without_counts_nothing_is_marked_and_rows_are_numbered():
 def test_scale_follows_metric(metric, normalize, factor, cmap, label, top):
     fingerprint = make_fingerprint(6, metric=metric, normalize=normalize)
     values = np.round(fingerprint.distances * factor) if factor > 1 else fingerprint.distances
-    figure = draw_fingerprint(replace(fingerprint, distances=values), style=Style())
+    figure = draw_fingerprint(replace(fingerprint, matrix=values), style=Style())
     cells = cell_colors(figure, axes_called(figure, "heatmap")[0], (6, 6))
     expected = matplotlib.colormaps[cmap](values / (top or values.max()), bytes=True)[..., :3]
     np.testing.assert_array_equal(cells, expected)
@@ -209,7 +209,7 @@ def test_panels_underneath_only_for_what_is_known():
 
 def test_hamming_fingerprint_beside_has_its_own_scale():
     hamming = make_fingerprint(8, metric="hamming", normalize="none", scalars={})
-    hamming = replace(hamming, distances=np.round(hamming.distances * 90))
+    hamming = replace(hamming, matrix=np.round(hamming.distances * 90))
     figure = draw_fingerprint(make_fingerprint(7), style=SMALL, beside=hamming)
     left, right = axes_called(figure, "heatmap")
     assert left.get_window_extent().x1 < right.get_window_extent().x0

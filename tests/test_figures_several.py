@@ -107,7 +107,7 @@ def test_panels_share_one_scale_and_differ_in_size():
 
 def test_counts_share_the_largest():
     low = make_fingerprint(4, normalize="none")
-    high = replace(low, distances=low.distances * 10)
+    high = replace(low, matrix=low.distances * 10)
     figure = draw_panels([low, high], ["low", "high"], style=SMALL)
     cells = cell_colors(figure, axes_called(figure, "heatmap")[0], (4, 4))
     expected = matplotlib.colormaps["magma"](low.values / high.values.max(), bytes=True)[..., :3]

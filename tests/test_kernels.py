@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import naive
-from nntf_cli.kernels import choice, compiled, runs, sharing, vectorized
+from nntf_cli.kernels import blocks, choice, compiled, runs, sharing, vectorized
 from nntf_cli.model import NO_MISSING, Band, Flows
 from nntf_cli.rqa import Settings
 
@@ -155,17 +156,58 @@ def naive_shared(a, b):
 matrices = arrays(np.int64, st.tuples(st.integers(1, 8), st.just(6)), elements=st.sampled_from([0, 0, 1, 3, 70_000]))
 
 
+@contextmanager
+def algorithm_chosen(algorithm):
+    """Take one way to compare transitions, in pieces so small that there are several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sharing, "_blocks_are_cheaper", lambda *arguments: algorithm == "blocks")
+        patch.setattr(sharing, "_RANGE", 3)
+        patch.setattr(blocks, "_WIDTH", 2)
+        yield vectorized if algorithm == "numpy" else compiled
+
+
 @settings(deadline=None, derandomize=True)
 @given(a=matrices, b=matrices)
 @pytest.mark.parametrize("algorithm", ["numpy", "lists", "blocks"])
 def test_shared_moves(algorithm, a, b):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sharing, "_blocks_are_cheaper", lambda *arguments: algorithm == "blocks")
-        patch.setattr(sharing, "_RANGE", 3)
-        patch.setattr(sharing, "_WIDTH", 4)
-        shared_moves = (vectorized if algorithm == "numpy" else sharing).shared_moves
-        np.testing.assert_array_equal(shared_moves(flows_of(a), flows_of(b)), naive_shared(a, b))
-        np.testing.assert_array_equal(np.tril(shared_moves(flows_of(a), None)), np.tril(naive_shared(a, a)))
+    with algorithm_chosen(algorithm) as kernels:
+        np.testing.assert_array_equal(kernels.shared_moves(flows_of(a), flows_of(b)), naive_shared(a, b))
+        np.testing.assert_array_equal(np.tril(kernels.shared_moves(flows_of(a), None)), np.tril(naive_shared(a, a)))
+
+
+def naive_distances(a, b, divisor):
+    moved = a.sum(axis=1)[:, None] + b.sum(axis=1)
+    return (moved - 2 * naive_shared(a, b)) / (divisor or np.maximum(moved, 1))
+
+
+@settings(deadline=None, derandomize=True)
+@given(a=matrices, b=matrices, divisor=st.sampled_from([0, 1, 34]), dtype=st.sampled_from([np.float64, np.float32]))
+@pytest.mark.parametrize("algorithm", ["numpy", "lists", "blocks"])
+def test_distances(algorithm, a, b, divisor, dtype):
+    with algorithm_chosen(algorithm) as kernels:
+        for other in (a, b):
+            expected = naive_distances(a, other, divisor).astype(dtype)
+            ours = kernels.distances(flows_of(a), None if other is a else flows_of(other), divisor, np.dtype(dtype))
+            np.testing.assert_array_equal(ours, expected)
+            assert ours.dtype == dtype
+
+
+@settings(deadline=None, derandomize=True)
+@given(a=matrices, divisor=st.sampled_from([0, 34]), threads=st.sampled_from(["1", "2"]))
+def test_panels_of_distances_run_backwards(a, divisor, threads):
+    with algorithm_chosen("blocks"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NNTF_THREADS", threads)
+        panels = compiled.distance_panels(flows_of(a), divisor)
+        if panels is None:
+            assert not a.any()
+            return
+        expected = naive_distances(a, a, divisor)[::-1, ::-1]
+        row = 0
+        for panel in panels:
+            for values in panel:
+                np.testing.assert_array_equal(values[: row + 1], expected[row, : row + 1])
+                row += 1
+        assert row == len(a)
 
 
 def test_the_cost_model_takes_blocks_for_long_runs_and_lists_for_many_classes():
@@ -180,8 +222,8 @@ def test_the_cost_model_takes_blocks_for_long_runs_and_lists_for_many_classes():
         return Flows(start, before, after, ones, steps, steps + 1, 10**6, n_classes)
 
     for flows, expected in ((many(1000, 10, 80), True), (many(100, 3000, 5000), False)):
-        number = sharing._number_cells(flows, flows.n_classes)
-        assert sharing._blocks_are_cheaper(flows, flows, True, number) == expected
+        number = blocks.number_cells(flows, flows.n_classes)
+        assert sharing._blocks_are_cheaper(flows, flows, number) == expected
 
 
 def modules_after(code):

@@ -159,7 +159,9 @@ def _as_matrix(values: np.ndarray, where: str) -> np.ndarray:
         )
     if not values.size:
         raise InputError("the matrix is empty", "compute it from at least two snapshots", where=where)
-    return np.ascontiguousarray(values, dtype=np.float64)
+    # what was rounded to 32 bits stays so: its entries near the edges of bands are not where they were
+    single = values.dtype.kind == "f" and values.dtype.itemsize < np.dtype(np.float64).itemsize
+    return np.ascontiguousarray(values, dtype=np.float32 if single else np.float64)
 
 
 def _read_npy(path: str, data: bytes | None) -> np.ndarray:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
+import threading
 import unicodedata
 import warnings
-from collections.abc import Callable, Sequence
-from types import FrameType
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import click
 
-from nntf_cli.errors import NntfError
+from nntf_cli.cli import signals
+from nntf_cli.errors import LimitError, NntfError
 
-USAGE, MEMORY, INTERNAL, INTERRUPTED, PIPE_CLOSED, TERMINATED = 2, 5, 70, 130, 141, 143
+USAGE, INTERNAL, PIPE_CLOSED = 2, 70, 141
 
 
 #: Raised by ``nntf`` alone since click 8.2; an older one prints the help and exits.
 _NO_ARGUMENTS: type[click.UsageError] | tuple[()] = getattr(click.exceptions, "NoArgsIsHelpError", ())
-
-
-class _Terminated(BaseException):
-    """SIGTERM arrived: unwinds, so that temporary files go."""
 
 
 def run(command: Callable[[Sequence[str] | None], object], arguments: Sequence[str] | None) -> int:
@@ -36,21 +34,22 @@ def run(command: Callable[[Sequence[str] | None], object], arguments: Sequence[s
         The command line; ``sys.argv`` if None.
     """
     _prepare_process()
-    debug = bool(os.environ.get("NNTF_DEBUG"))
     try:
-        code = _called(command, arguments)
-        _flush()
-        return code
+        try:
+            signals.unwind()
+            code = _called(command, arguments)
+            _flush()
+        finally:
+            signals.leave()
+        return signals.exit_code() or code  # what the signal raised may have been lost on the way
     except BrokenPipeError:
         # nobody reads stdout any more; the interpreter must not try to flush it again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return PIPE_CLOSED
     except BaseException as error:
-        if debug:
-            import traceback
-
-            traceback.print_exc()
         return _report(error)
+    finally:
+        wipe_status()
 
 
 def _called(command: Callable[[Sequence[str] | None], object], arguments: Sequence[str] | None) -> int:
@@ -62,9 +61,14 @@ def _called(command: Callable[[Sequence[str] | None], object], arguments: Sequen
 
 
 def _report(error: BaseException) -> int:
-    if isinstance(error, NntfError):
-        error_line(str(error))
-        return error.exit_code
+    """Say what went wrong and return the exit code."""
+    _print_traceback(error)
+    arrived = signals.exit_code()
+    if arrived is not None:
+        signals.tidy_up()
+        return arrived  # whatever a library made of the interrupt
+    if isinstance(error, (NntfError, MemoryError)):
+        return report_failure(error)
     if isinstance(error, _NO_ARGUMENTS):
         click.echo(error.format_message(), err=True)  # the help, on as many lines as it has
         return USAGE
@@ -76,16 +80,35 @@ def _report(error: BaseException) -> int:
         error_line(error.format_message())
         return error.exit_code
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return INTERRUPTED
-    if isinstance(error, _Terminated):
-        return TERMINATED
+        return signals.INTERRUPTED
+    if isinstance(error, signals.Terminated):
+        return signals.TERMINATED
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
-    if isinstance(error, MemoryError):
-        error_line("out of memory; choose fewer snapshots with --every, --from and --to")
-        return MEMORY
     error_line(f"internal error: {type(error).__name__}: {error}; please report it, with what NNTF_DEBUG=1 prints")
     return INTERNAL
+
+
+def report_failure(error: NntfError | MemoryError) -> int:
+    """Print the line of a foreseen failure and return its exit code."""
+    if isinstance(error, MemoryError):
+        error = LimitError("out of memory", "choose fewer snapshots with --every, --from and --to")
+    error_line(str(error))
+    return error.exit_code
+
+
+def report_one(error: NntfError | MemoryError) -> int:
+    """Print what is wrong with one of several inputs, and return its exit code: the others are done."""
+    _print_traceback(error)
+    return report_failure(error)
+
+
+def _print_traceback(error: BaseException) -> None:
+    if os.environ.get("NNTF_DEBUG"):
+        import traceback
+
+        wipe_status()
+        traceback.print_exception(error)
 
 
 def error_line(message: str) -> None:
@@ -100,10 +123,77 @@ def note_line(message: str) -> None:
         _stderr_line("note", message)
 
 
+#: Lines of a run among several, which are said when it is its turn.
+_held: ContextVar[list[str] | None] = ContextVar("held", default=None)
+
+#: Runs side by side and their progress share stderr.
+_stderr_lock = threading.RLock()
+
+_status_shown = False
+
+
+@contextmanager
+def holding_lines() -> Iterator[list[str]]:
+    """Collect the lines that the block would print on stderr, for :func:`say`."""
+    lines: list[str] = []
+    before = _held.get()
+    _held.set(lines)
+    try:
+        yield lines
+    finally:
+        _held.set(before)
+
+
+def say(lines: Sequence[str]) -> None:
+    """Print lines that were held."""
+    for line in lines:
+        print_line(line)
+
+
 def _stderr_line(kind: str, message: str) -> None:
-    if sys.stderr is not None:
-        sys.stderr.write(f"nntf: {kind}: {one_line(message)}\n")
-        sys.stderr.flush()
+    line = f"nntf: {kind}: {one_line(message)}"
+    held = _held.get()
+    if held is None:
+        print_line(line)
+    else:
+        held.append(line)
+
+
+def print_line(line: str) -> None:
+    """Print a line that stays."""
+    wipe_status()
+    _write(f"{line}\n")
+
+
+def show_status(text: str) -> None:
+    """Put a line on the terminal that the next one replaces."""
+    global _status_shown
+    with _stderr_lock:
+        _status_shown = True
+        _write(f"\r{text}\x1b[K")
+
+
+def wipe_status() -> None:
+    """Remove what :func:`show_status` has put there."""
+    global _status_shown
+    with _stderr_lock:
+        if _status_shown:
+            _write("\r\x1b[K")
+            _status_shown = False
+
+
+def _write(text: str) -> None:
+    with _stderr_lock:
+        if sys.stderr is not None:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+@signals.before_end
+def _wipe_at_once() -> None:
+    """Remove the status line without waiting for whoever may be writing one."""
+    if _status_shown:
+        os.write(2, b"\r\x1b[K")
 
 
 def one_line(text: str) -> str:
@@ -118,15 +208,6 @@ def _prepare_process() -> None:
         warnings.simplefilter("ignore")
     # a folder of HDF5 plugins is code that a data file could have loaded
     os.environ.pop("HDF5_PLUGIN_PATH", None)
-    if hasattr(signal, "SIGTERM"):
-        try:
-            signal.signal(signal.SIGTERM, _terminate)
-        except ValueError:
-            return  # not in the main thread: the caller has its own handlers
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated
 
 
 def _flush() -> None:

@@ -34,6 +34,7 @@ FORMATS = ("npy", "csv", "npz", "h5")
 @click.option("--tolerance", type=click.FloatRange(min=0), default=0.0, show_default=True, metavar="X",
               help="Largest absolute difference that --exit-code lets pass.")  # fmt: skip
 @options.force
+@options.limits
 @options.quiet
 @click.pass_context
 def command(

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from nntf_cli.cli import options
-from nntf_cli.cli.boundary import error_line
 from nntf_cli.cli.options import Choice
-from nntf_cli.errors import NntfError, OutputError
+from nntf_cli.errors import OutputError
 
 if TYPE_CHECKING:
     from nntf_cli.files.atomic import Writer
@@ -34,13 +33,18 @@ TRANSITION_FORMATS = ("npz", "h5", "csv", "npy")
 @click.option("--transitions-out", metavar="FILE",
               help="Also write the transitions: .npz, .h5 or .csv lists the flows (from_step, to_step, from, to, "
               "count), .npy holds dense (P, C, C) int64 matrices with their diagonals.")
+@click.option("--dtype", type=click.Choice(["float64", "float32"]), default="float64", show_default=True,
+              help="float32 halves the file; for pictures, as a rounded distance may be on the wrong side of a band's "
+              "edge (to nntf rqa give the log).")
 @options.force
+@options.jobs
+@options.limits
 @options.quiet
 @click.pass_context
 def command(
     ctx: click.Context, logs: tuple[str, ...], output: str | None, fmt: Format | None, split: str | None, every: int,
     from_step: int | None, to_step: int | None, metric: str, normalize: str | None, against: str | None,
-    transitions_out: str | None, quiet: bool,
+    transitions_out: str | None, dtype: str, quiet: bool,
 ) -> None:
     """Compute the training fingerprint of LOG: the distance between every two of its transitions.
 
@@ -49,7 +53,8 @@ def command(
     several runs in a file, - stdin. Written are P x P float64 values, P one less than the snapshots: as a bare
     matrix (.npy), with steps (.csv), or with everything known of the run (.npz, .h5).
 
-    With several logs, -o names a directory, which gets a file for each; a bad log is reported and the others done.
+    With several logs, -o names a directory, which gets a file for each, named after its log. --jobs of them are
+    computed at a time, in one process; a bad one is reported, the others are done, and the exit code is the error's.
 
     \b
       nntf fingerprint run.h5 -o D.npy
@@ -62,7 +67,7 @@ def command(
         raise click.UsageError("-o and --transitions-out name the same file")
     if [*logs, against].count("-") > 1:
         raise click.UsageError("stdin (-) can be read only once")
-    choice = Choice((split,) if split else (), every, from_step, to_step, metric, normalize)
+    choice = Choice((split,) if split else (), every, from_step, to_step, metric, normalize, dtype)
     if len(logs) == 1 and not (output and output.endswith("/")):
         _write_one(logs[0], choice, against, output, fmt, transitions_out)
         return
@@ -87,6 +92,8 @@ def _write_one(
 
     split = choice.splits[0] if choice.splits else None
     form = pick_format(output, fmt, FORMATS, "npy")
+    if choice.dtype != "float64" and form == "csv":
+        raise click.UsageError("--dtype float32 goes with npy, npz and h5: what CSV holds has no type")
     flow_form = pick_format(transitions_out, None, TRANSITION_FORMATS, "csv")
     run = load_log(address, choice)
     counted = flows(run, split, diagonal=flow_form == "npy") if transitions_out else None
@@ -95,6 +102,7 @@ def _write_one(
         split,
         metric=choice.metric,
         normalize=choice.normalize,
+        dtype=choice.dtype,
         counted=counted,
         against=load_log(against, choice) if against else None,
     )
@@ -107,7 +115,9 @@ def _write_one(
 
 def _write_each(logs: Sequence[str], choice: Choice, against: str | None, folder: str | None, form: Format) -> int:
     """Write a file for each log, named after it; return the code of the first that is bad."""
-    from nntf_cli.cli.inputs import distinct_names
+    from nntf_cli.cli.inputs import files_of
+    from nntf_cli.cli.jobs import run_each
+    from nntf_cli.cli.outputs import files_for, refuse_any
 
     if folder is None or (os.path.exists(folder) and not os.path.isdir(folder)):
         raise click.UsageError("several logs need a directory to write to: -o DIR/")
@@ -115,13 +125,11 @@ def _write_each(logs: Sequence[str], choice: Choice, against: str | None, folder
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot be made ({error.strerror})", "name another directory", where=folder) from error
-    code = 0
-    names = distinct_names([("", log) for log in logs])
-    for log, name in zip(logs, names, strict=True):
-        path = os.path.join(folder, f"{name.replace('/', '_').replace('::', '_')}.{form}")
-        try:
-            _write_one(log, choice, against, path, form, None)
-        except NntfError as error:
-            error_line(str(error))
-            code = code or error.exit_code
-    return code
+    targets = files_for(logs, folder, form)
+    refuse = refuse_any(files_of([*logs, against]))
+
+    def write(log: str) -> None:
+        refuse(targets[log])
+        _write_one(log, choice, against, targets[log], form, None)
+
+    return run_each(list(targets), write, "logs")[0]

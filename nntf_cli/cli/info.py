@@ -8,62 +8,78 @@ from typing import Any
 import click
 
 from nntf_cli.cli import options
-from nntf_cli.cli.boundary import error_line
 from nntf_cli.cli.options import Choice
 from nntf_cli.errors import NntfError
 
 
-@click.command("info", short_help="Say what is in a label log.")
-@click.argument("log")
+@click.command("info", short_help="Say what is in label logs.")
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@options.jobs
+@options.limits
 @options.quiet
 @click.pass_context
-def command(ctx: click.Context, log: str, as_json: bool, quiet: bool) -> None:
+def command(ctx: click.Context, logs: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     """Say what is in LOG: layout, splits, snapshots, samples, classes, scalars, hyperparameters, what is odd.
 
-    All labels are read and validated. For a file of several runs, the runs are listed; name one as FILE::GROUP.
+    All labels are read and validated. For a file of several runs, and for several logs, the runs are listed; name one
+    as FILE::GROUP. A bad one is reported and the others are done.
 
     \b
       nntf info run.h5
       nntf info sweep.h5::wd_0.01
+      nntf info sweep/*.h5
       nntf info run.h5 --json | jq .splits.train.n_quiet
     """
     import json
 
     from nntf_cli.artifacts.tables import printable
-    from nntf_cli.cli.inputs import load_log, read_stdin
+    from nntf_cli.cli.inputs import read_stdin
     from nntf_cli.cli.outputs import write_text
-    from nntf_cli.labellog import describe, runs_of
 
-    data = read_stdin() if log == "-" else None
-    runs = runs_of(log, data)
-    if len(runs) < 2:
-        described = describe(load_log(log, Choice(), data, say_warnings=False))
-        content: Any = described
-        text, code = _as_text(described), 0
+    if logs.count("-") > 1:
+        raise click.UsageError("stdin (-) can be read only once")
+    data = read_stdin() if "-" in logs else None
+    runs = _runs(logs, data)
+    code, facts = _describe_each(runs, data)
+    if runs == list(logs) and len(runs) == 1:
+        content: Any = facts[0] if facts else None
+        text = _as_text(content) if facts else []
+    elif len(logs) == 1:
+        content, text = {"source": logs[0], "runs": facts}, _several_as_text(f"{logs[0]}: ", facts)
     else:
-        facts, code = _describe_each([f"{log}::{run}" for run in runs], data)
-        content, text = {"source": log, "runs": facts}, _several_as_text(log, facts)
-    if as_json:
+        content, text = {"runs": facts}, _several_as_text("", facts)
+    if content is not None and as_json:
         write_text(json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    else:
+    elif content is not None:
         write_text("".join(printable(line) + "\n" for line in text))
     ctx.exit(code)
 
 
-def _describe_each(addresses: list[str], data: bytes | None) -> tuple[list[dict[str, Any]], int]:
-    """Describe every run of a file; a bad one is reported, and its code is the command's."""
+def _runs(logs: tuple[str, ...], data: bytes | None) -> list[str]:
+    """Return the addresses of all runs; a log that cannot be opened stands for itself, and will be reported."""
+    from nntf_cli.labellog import runs_of
+
+    addresses = []
+    for log in logs:
+        try:
+            runs = runs_of(log, data if log == "-" else None)
+        except NntfError:
+            runs = []
+        addresses += [f"{log}::{run}" for run in runs] if len(runs) > 1 else [log]
+    return addresses
+
+
+def _describe_each(addresses: list[str], data: bytes | None) -> tuple[int, list[dict[str, Any]]]:
     from nntf_cli.cli.inputs import load_log
+    from nntf_cli.cli.jobs import run_each
     from nntf_cli.labellog import describe
 
-    described, code = [], 0
-    for address in addresses:
-        try:
-            described.append(describe(load_log(address, Choice(), data, say_warnings=False)))
-        except NntfError as error:
-            error_line(str(error))
-            code = code or error.exit_code
-    return described, code
+    def described(address: str) -> dict[str, Any]:
+        piped = data if address.split("::")[0] == "-" else None
+        return describe(load_log(address, Choice(), piped, say_warnings=False))
+
+    return run_each(addresses, described, "runs")
 
 
 def _finite(content: Any) -> Any:
@@ -75,9 +91,9 @@ def _finite(content: Any) -> Any:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
-def _several_as_text(source: str, runs: list[dict[str, Any]]) -> list[str]:
+def _several_as_text(head: str, runs: list[dict[str, Any]]) -> list[str]:
     width = max((len(run["source"]) for run in runs), default=0)
-    return [f"{source}: {len(runs)} runs; name one of them"] + [
+    return [f"{head}{len(runs)} runs; name one of them"] + [
         f"  {run['source']:<{width}}  {run['n_snapshots']} snapshots, {_classes(run)}, {', '.join(run['splits'])}"
         for run in runs
     ]

@@ -69,20 +69,23 @@ def load(address: str, choice: Choice) -> LabelLog | Matrix:
     return load_log(address, choice, data) if matrix is None else matrix
 
 
-def fingerprint_of(log: LabelLog, split: str | None, choice: Choice) -> Fingerprint:
+def fingerprint_of(log: LabelLog, split: str | None, choice: Choice, *, stored: bool = True) -> Fingerprint:
     """Compute the fingerprint of one split of a log."""
     from nntf_cli.fingerprint import fingerprint
 
-    return fingerprint(log, split, metric=choice.metric, normalize=choice.normalize)
+    return fingerprint(log, split, metric=choice.metric, normalize=choice.normalize, stored=stored)
 
 
-def load_matrices(address: str, choice: Choice) -> list[Matrix]:
-    """Return the matrix an address names, or the fingerprint of each split asked for of the log it names."""
+def load_matrices(address: str, choice: Choice, *, stored: bool = True) -> list[Matrix]:
+    """Return the matrix an address names, or the fingerprint of each split asked for of the log it names.
+
+    If not ``stored``, a fingerprint's distances are computed when they are looked at.
+    """
     from nntf_cli.model import LabelLog
 
     loaded = load(address, choice)
     if isinstance(loaded, LabelLog):
-        return [fingerprint_of(loaded, split, choice) for split in choice.splits or (None,)]
+        return [fingerprint_of(loaded, split, choice, stored=stored) for split in choice.splits or (None,)]
     if choice != Choice():
         raise ParameterError(
             "is a matrix: splits, snapshots, metric and normalization were chosen when it was computed",
@@ -97,6 +100,14 @@ def files_of(addresses: Iterable[str | None]) -> list[str]:
     from nntf_cli.labellog.reader import split_address
 
     return [split_address(address)[0] for address in addresses if address and address != "-"]
+
+
+def normalized(address: str) -> str:
+    """Return an address with its path spelled in the one shortest way; ``-`` and what follows ``::`` stay."""
+    from nntf_cli.labellog.reader import split_address
+
+    path, parts = split_address(address)
+    return "::".join([path if path == "-" else os.path.normpath(path), *parts])
 
 
 def require_fingerprint(matrix: Matrix) -> Fingerprint:

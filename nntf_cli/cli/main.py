@@ -1,83 +1,17 @@
-"""The command ``nntf``: finds its subcommands when they are asked for."""
+"""The console script ``nntf``: it takes over signals before anything else is imported, which takes a while."""
 
 from __future__ import annotations
 
-import importlib
-import os
 import sys
 from collections.abc import Sequence
 
-import click
-
-from nntf_cli import __version__
-from nntf_cli.cli import boundary
-
-#: Subcommands in working order; each lives in the module of its name.
-COMMANDS = ("info", "fingerprint", "diff", "rqa", "render")
-
-
-class _LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"nntf_cli.cli.{cmd_name}")
-        command: click.Command = module.command
-        return command
-
-
-def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if not value or ctx.resilient_parsing:
-        return
-    import platform
-    from importlib.metadata import version
-
-    import h5py
-
-    click.echo(
-        f"nntf {__version__} (Python {platform.python_version()}, numpy {version('numpy')}, "
-        f"numba {version('numba')}, h5py {h5py.__version__}, HDF5 {h5py.version.hdf5_version})"
-    )
-    ctx.exit()
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "-V", "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version,
-    help="Show the version, and those of what numbers depend on.",
-)  # fmt: skip
-def nntf() -> None:
-    """See what a classifier does while it trains, from its predicted labels alone.
-
-    A label log holds the predicted class of every sample at every snapshot of a training run. From it nntf computes
-    the training fingerprint (the distances between the transitions from snapshot to snapshot), the difference of two
-    runs, recurrence quantification, and pictures of all of it.
-
-    \b
-      nntf info run.h5                          what is in the file
-      nntf fingerprint run.h5 -o D.npy          the distance matrix
-      nntf rqa wd_*.h5                          a table, one row per run
-      nntf render run.h5 -o run.png             a picture
-      nntf fingerprint run.h5 | nntf rqa -      pipes work
-
-    Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 a check found something, 2 wrong usage,
-    3 unusable input, 4 output cannot be written, 5 over a limit, 70 a bug.
-    """
-
-
-def invoke(arguments: Sequence[str] | None) -> object:
-    """Run a command line and let every failure through: click's own ``main`` would answer some of them itself.
-
-    It takes a closed pipe for exit code 1 and starts a new line on an interrupt.
-    """
-    if "_NNTF_COMPLETE" in os.environ:
-        return nntf.main(arguments, prog_name="nntf")  # a shell asks for completions
-    with nntf.make_context("nntf", list(sys.argv[1:] if arguments is None else arguments)) as context:
-        return nntf.invoke(context)
+from nntf_cli.cli import signals
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run ``nntf`` and leave the process with its exit code."""
+    signals.arm()
+    from nntf_cli.cli import boundary
+    from nntf_cli.cli.group import invoke
+
     sys.exit(boundary.run(invoke, arguments))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from nntf_cli.cli.types import ListType
+from nntf_cli.cli.types import ListType, SizeType
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -26,6 +26,7 @@ class Choice:
     to_step: int | None = None
     metric: str = "flows"
     normalize: str | None = None
+    dtype: str = "float64"
 
 
 def output(what: str) -> Callable[[_Command], _Command]:
@@ -61,7 +62,9 @@ def _listen(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     from nntf_cli.cli.progress import Meter
     from nntf_cli.progress import listening
 
-    ctx.with_resource(listening(None if value else Meter()))
+    meter = None if value else Meter()
+    ctx.meta["nntf.meter"] = meter
+    ctx.with_resource(listening(meter))
     return value
 
 
@@ -103,6 +106,48 @@ def distance(command: _Command) -> _Command:
         click.option("--metric", type=click.Choice(["flows", "hamming"]), default="flows", show_default=True,
                      help="Compare transitions (P x P), or count the samples whose labels differ between snapshots "
                      "(T x T)."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _set_jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> None:
+    ctx.meta["nntf.jobs"] = value
+
+
+#: Most threads and jobs: beyond, a number is a slip of the keyboard.
+_MOST = 1024
+
+jobs = click.option(
+    "--jobs", type=click.IntRange(1, _MOST), metavar="N", expose_value=False, callback=_set_jobs,
+    help="Work on N inputs at a time.  [default: as --threads]",
+)  # fmt: skip
+
+
+def _limit_threads(ctx: click.Context, param: click.Parameter, value: int | None) -> None:
+    if value is not None:
+        from nntf_cli.shares import limited_threads
+
+        ctx.with_resource(limited_threads(value))
+
+
+def _limit_memory(ctx: click.Context, param: click.Parameter, value: float | None) -> None:
+    if value is not None:
+        from nntf_cli.memory import limited
+
+        ctx.with_resource(limited(value))
+
+
+def limits(command: _Command) -> _Command:
+    """``--threads`` and ``--max-memory``, for every command that computes."""
+    for option in (
+        click.option("--max-memory", type=SizeType(), metavar="SIZE", expose_value=False, callback=_limit_memory,
+                     envvar="NNTF_MAX_MEMORY", show_envvar=True,
+                     help="Stay below this (600M, 2G): what would exceed it is an error before it is begun.  "
+                     "[default: four fifths of what is free]"),
+        click.option("--threads", type=click.IntRange(1, _MOST), metavar="N", expose_value=False,
+                     callback=_limit_threads, envvar="NNTF_THREADS", show_envvar=True,
+                     help="Compute with N threads, all jobs together.  [default: the processors there are]"),
     ):  # fmt: skip
         command = option(command)
     return command

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
+import stat
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO, TypeVar
 
 import click
 
+from nntf_cli.cli import signals
 from nntf_cli.errors import OutputError, ParameterError
-from nntf_cli.files.atomic import Writer, publish, refuse_inputs
+from nntf_cli.files.atomic import Writer, publish, refuse_inputs, remove_unfinished
 
 _Format = TypeVar("_Format", bound=str)
 
 _ENOSPC_REMEDY = "free some space or write elsewhere"
+
+signals.before_end(remove_unfinished)
 
 
 def pick_format(
@@ -47,6 +52,61 @@ def pick_format(
         f"{path}: unknown ending {'.' + name if name else '(none)'}; use {listed}, or say -t FORMAT",
         param_hint="'-o'",
     )
+
+
+def files_for(addresses: Sequence[str], folder: str, ending: str) -> dict[str, str]:
+    """Name a file in a folder after each run, one of its own whatever they are called.
+
+    Parameters
+    ----------
+    addresses : sequence of str
+        The runs; one that is given twice, under whatever spelling of its path, is one run.
+    folder : str
+        Where the files go.
+    ending : str
+        Of the files, without the dot.
+
+    Returns
+    -------
+    dict
+        Address -> file. Runs of the same name are told apart by the end of their paths, and where that is not enough
+        by a number.
+    """
+    from nntf_cli.cli.inputs import distinct_names, normalized
+
+    runs: dict[str, str] = {}
+    for address in addresses:
+        runs.setdefault(normalized(address), address)
+    files: dict[str, str] = {}
+    taken: set[str] = set()
+    for address, name in zip(runs.values(), distinct_names([("", run) for run in runs]), strict=True):
+        stem = name.replace("/", "_").replace("::", "_").lstrip(".") or "run"
+        for number in itertools.count(1):
+            path = os.path.join(folder, f"{stem}{f'-{number}' if number > 1 else ''}.{ending}")
+            # a link in the folder may lead to another file there, and some systems take A for a
+            if (place := os.path.realpath(path).casefold()) not in taken:
+                break
+        taken.add(place)
+        files[address] = path
+    return files
+
+
+def refuse_any(inputs: Iterable[str]) -> Callable[[str], None]:
+    """Return what refuses to write to any of many inputs; they are looked at once."""
+
+    def identity(path: str) -> tuple[int, int] | None:
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+            return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+        return None
+
+    protected = {identity(path) for path in inputs} - {None}
+
+    def refuse(path: str) -> None:
+        if identity(path) in protected:
+            raise ParameterError("is an input and would be overwritten", "name another output", where=path)
+
+    return refuse
 
 
 def to_terminal() -> bool:

@@ -41,19 +41,23 @@ FORMATS: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 @options.snapshots
 @options.distance
 @options.force
+@options.jobs
+@options.limits
 @options.quiet
+@click.pass_context
 def command(
-    inputs: tuple[str, ...], output: str | None, fmt: str | None, beside: str | None, diffs: str | None,
-    band: tuple[float, float] | None, steps: tuple[str, ...] | None, size: float, dpi: int, cmap: str | None,
-    title: str | None, splits: tuple[str, ...], every: int, from_step: int | None, to_step: int | None, metric: str,
-    normalize: str | None, quiet: bool,
+    ctx: click.Context, inputs: tuple[str, ...], output: str | None, fmt: str | None, beside: str | None,
+    diffs: str | None, band: tuple[float, float] | None, steps: tuple[str, ...] | None, size: float, dpi: int,
+    cmap: str | None, title: str | None, splits: tuple[str, ...], every: int, from_step: int | None,
+    to_step: int | None, metric: str, normalize: str | None, quiet: bool,
 ) -> None:
     """Draw INPUT: label logs and matrices (.npy, .csv, .npz, .h5), - is stdin.
 
     A fingerprint becomes a heatmap from 0 to 1, time running from the top left corner; where it is known, samples
     moved and accuracy stand underneath. Rows and columns in which nothing moved are grey. A difference has a
     diverging colour scale around 0. Several inputs become a row of panels on one scale, titled by the
-    hyperparameters in which they differ.
+    hyperparameters in which they differ; a bad one is reported and the others are drawn, except with --diffs, for a
+    difference of runs that are no neighbours is not what was asked for.
 
     \b
       nntf render run.h5 -o run.png
@@ -73,14 +77,28 @@ def command(
         raise click.UsageError("stdin (-) can be read only once")
     if sum(given is not None for given in (beside, diffs, band, steps)) > 1:
         raise click.UsageError("--with, --diffs, --band and --transitions exclude each other")
+    code = 0
     if steps is not None:
         figure = _transitions(_only(inputs, "--transitions"), steps, choice, style)
     elif beside is not None:
         figure = _with_hamming(_only(inputs, "--with"), choice, style)
     else:
-        figure = _matrices(inputs, choice, diffs, band, style)
+        code, matrices = _load(inputs, choice)
+        if code and (diffs or not matrices):
+            ctx.exit(code)
+        figure = _matrices(matrices, diffs, band, style)
     content = encode(figure, form)
     deliver({output: lambda stream: stream.write(content)}, files_of(inputs))
+    ctx.exit(code)
+
+
+def _load(inputs: tuple[str, ...], choice: Choice) -> tuple[int, list[Matrix]]:
+    """Return the matrices of all inputs, and the code of the first that is bad."""
+    from nntf_cli.cli.inputs import load_matrices
+    from nntf_cli.cli.jobs import run_each
+
+    code, lists = run_each(inputs, lambda address: load_matrices(address, choice))
+    return code, [matrix for several in lists for matrix in several]
 
 
 def _only(inputs: tuple[str, ...], option: str) -> str:
@@ -136,13 +154,11 @@ def _with_hamming(address: str, choice: Choice, style: Style) -> Any:
 
 
 def _matrices(
-    inputs: tuple[str, ...], choice: Choice, diffs: str | None, band: tuple[float, float] | None, style: Style
+    matrices: list[Matrix], diffs: str | None, band: tuple[float, float] | None, style: Style
 ) -> Any:
-    from nntf_cli.cli.inputs import load_matrices
     from nntf_cli.figures import draw_band, draw_difference, draw_fingerprint, draw_panels
     from nntf_cli.model import Band, Fingerprint
 
-    matrices = [matrix for address in inputs for matrix in load_matrices(address, choice)]
     first = matrices[0]
     if band is not None:
         if len(matrices) > 1:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from nntf_cli.cli import options
-from nntf_cli.cli.boundary import error_line, note_line
+from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
 from nntf_cli.cli.types import BandWidthType, RangeType, WindowsType
-from nntf_cli.errors import NntfError
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
@@ -69,6 +68,8 @@ _FOR_PROGRAMS = ("csv", "json")
 @options.snapshots
 @options.distance
 @options.force
+@options.jobs
+@options.limits
 @options.quiet
 @click.pass_context
 def command(
@@ -178,18 +179,20 @@ def _measured(
 ) -> tuple[int, list[tuple[str, Any]]]:
     """Return (name, what was measured) of every matrix; a bad input is reported, and its code is the command's."""
     from nntf_cli.cli.inputs import distinct_names, load_matrices
+    from nntf_cli.cli.jobs import run_each
 
-    code, runs, results = 0, [], []
-    for address in addresses:
-        try:
-            for matrix in load_matrices(address, choice):
-                results.append(measure(matrix))
-                _note_what_is_outside(matrix, settings)
-                runs.append((matrix.title, matrix.origin))
-        except NntfError as error:
-            error_line(str(error))
-            code = code or error.exit_code
-    return code, list(zip(distinct_names(runs), results, strict=True))
+    def measured(address: str) -> list[tuple[tuple[str, str], Any]]:
+        found = []
+        # bands within [0, 1] hold all distances between flows: such a matrix need not be stored to be looked through
+        stored = settings.value_range is not None or choice.normalize == "none"
+        for matrix in load_matrices(address, choice, stored=stored):
+            found.append(((matrix.title, matrix.origin), measure(matrix)))
+            _note_what_is_outside(matrix, settings)
+        return found  # and no matrix: of a thousand, few fit into memory
+
+    code, lists = run_each(addresses, measured)
+    found = [one for several in lists for one in several]
+    return code, list(zip(distinct_names([run for run, _ in found]), [result for _, result in found], strict=True))
 
 
 def _note_what_is_outside(matrix: Matrix, settings: Settings) -> None:

@@ -80,3 +80,21 @@ class ListType(click.ParamType):
         if len(set(parts)) < len(parts):
             self.fail(f"{value!r} names one twice", param, ctx)
         return tuple(self._item.convert(part, param, ctx) for part in parts)
+
+
+class SizeType(click.ParamType):
+    """An amount of memory: 600M, 2G, 1.5GiB."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return it in bytes."""
+        from nntf_cli.errors import ParameterError
+        from nntf_cli.memory import parse_size
+
+        if isinstance(value, (int, float)):
+            return float(value)
+        try:
+            return parse_size(str(value))
+        except ParameterError as error:
+            self.fail(error.cause, param, ctx)

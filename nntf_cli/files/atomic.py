@@ -21,6 +21,9 @@ _MACHINE = re.sub(r"[^A-Za-z0-9-]", "", os.uname().nodename if hasattr(os, "unam
 #: Writes one file's content to a binary stream.
 Writer = Callable[[BinaryIO], object]
 
+#: Temporaries of this process that are not in their place yet.
+_unfinished: set[str] = set()
+
 
 def publish(outputs: Mapping[str, Writer], inputs: Iterable[str | Path] = ()) -> None:
     """Write several files; every one is complete before the first takes its place.
@@ -61,7 +64,19 @@ def publish(outputs: Mapping[str, Writer], inputs: Iterable[str | Path] = ()) ->
     finally:
         for temporary, target in prepared:
             if temporary != target:
-                temporary.unlink(missing_ok=True)
+                _discard(temporary)
+
+
+def remove_unfinished() -> None:
+    """Remove every temporary of this process, which is about to end."""
+    for path in tuple(_unfinished):
+        _discard(Path(path))
+
+
+def _discard(temporary: Path) -> None:
+    with contextlib.suppress(OSError):
+        temporary.unlink(missing_ok=True)
+    _unfinished.discard(str(temporary))
 
 
 def refuse_inputs(outputs: Iterable[str], inputs: Iterable[str | Path]) -> None:
@@ -88,16 +103,16 @@ def _prepare(target: Path, writer: Writer) -> tuple[Path, Path]:
     _sweep(target)
     temporary = target.with_name(f"{_temporary_stem(target)}.{os.getpid()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(temporary, flags, 0o666)
+    _unfinished.add(str(temporary))
     try:
-        with open(descriptor, "wb") as stream:
+        with open(os.open(temporary, flags, 0o666), "wb") as stream:
             if mode is not None:
                 os.fchmod(stream.fileno(), stat.S_IMODE(mode))
             writer(stream)
             stream.flush()
             os.fsync(stream.fileno())
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _discard(temporary)
         raise
     return temporary, target
 
@@ -124,10 +139,11 @@ def _mode_of(target: Path) -> int | None:
 
 def _sweep(target: Path) -> None:
     """Remove temporaries of this target whose process died before it could."""
-    pattern = re.compile(re.escape(f"{_temporary_stem(target)}.") + r"([0-9]+)\.tmp")
+    start = f"{_temporary_stem(target)}."
+    pattern = re.compile(re.escape(start) + r"([0-9]+)\.tmp")
     with contextlib.suppress(OSError):
         for entry in os.scandir(target.parent):
-            match = pattern.fullmatch(entry.name)
+            match = entry.name.startswith(start) and pattern.fullmatch(entry.name)
             if match and (int(match[1]) == os.getpid() or not _is_running(int(match[1]))):
                 os.unlink(entry.path)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from functools import cached_property
 from math import ceil, prod
 from typing import Any
 
@@ -12,11 +14,11 @@ import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.errors import InputError
+from nntf_cli.files.chunks import FLETCHER32, Cut, PackedChunks, packed_chunks
 from nntf_cli.files.store import LABEL_NAMES, PANEL_BYTES, Tile, reading
 from nntf_cli.model import Scalar
 
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 6: "scaleoffset", 32000: "lzf"}
-_FLETCHER32 = 3
 _MOST_ATTRIBUTE_BYTES = 4096
 _MOST_OBJECTS = 1_000_000
 _MOST_LINKS = 16
@@ -180,7 +182,7 @@ def _refuse_unsafe(dataset: h5py.Dataset, where: str) -> None:
             "cut the dataset to the snapshots that exist",
             where=where,
         )
-    if _FLETCHER32 in filters:
+    if FLETCHER32 in filters:
         _refuse_tiny_chunks(dataset, where)
 
 
@@ -221,12 +223,31 @@ class Hdf5Array:
             if chunk_rows * n_columns * item > 4 * PANEL_BYTES:
                 columns = _multiple(PANEL_BYTES // (chunk_rows * item), chunk_columns, n_columns)
             rows = _multiple(PANEL_BYTES // max(1, columns * item), chunk_rows, n_rows)
-        memory.require(rows * columns * item, "one block of it", "store it in smaller chunks", where=self.where)
-        for column in range(0, n_columns, columns):
-            for row in range(0, n_rows, rows):
+        block = rows * columns * item
+        ahead = self._packed.ahead(block) if self._packed else 0
+        held = 2 + ahead if self._packed else 1
+        memory.require(held * block, "one block of it", "store it in smaller chunks", where=self.where)
+        cuts = [
+            (slice(row, min(row + rows, n_rows)), slice(column, min(column + columns, n_columns)))
+            for column in range(0, n_columns, columns)
+            for row in range(0, n_rows, rows)
+        ]
+        with closing(self._blocks(cuts, ahead)) as blocks:
+            for cut in cuts:
                 with reading(self.where):
-                    block = self._dataset[row : row + rows, column : column + columns]
-                yield Tile(row, column, block)
+                    data = next(blocks)
+                yield Tile(cut[0].start, cut[1].start, data)
+
+    @cached_property
+    def _packed(self) -> PackedChunks | None:
+        """The chunks, where several threads are to unpack them."""
+        with reading(self.where):
+            return packed_chunks(self._dataset)
+
+    def _blocks(self, cuts: Sequence[Cut], ahead: int) -> Generator[np.ndarray]:
+        if self._packed:
+            return self._packed.blocks(cuts, ahead)
+        return (self._dataset[cut] for cut in cuts)
 
 
 def _multiple(wanted: int, unit: int, most: int) -> int:

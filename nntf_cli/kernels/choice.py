@@ -2,19 +2,21 @@
 
 The decision is the ski rental problem: nobody knows how much work is still to come. Work is done in numpy until what it
 has cost adds up to the price of numba; then numba is loaded. That is at most twice the best choice made in hindsight,
-and for one small or one large piece of work it is the best choice itself.
+and for one small or one large piece of work it is the best choice itself. Of several runs it is known how many are
+to come, and taken for granted that they are alike.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Protocol, cast
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, cast
 
 import numpy as np
 
 from nntf_cli.model import BandLines, Flows
+from nntf_cli.shares import n_ahead
 
 #: Seconds that importing numba and loading compiled kernels from its cache take.
 PRICE = 0.5
@@ -34,8 +36,11 @@ class Engine(Protocol):
     finish: Callable[[np.ndarray, np.ndarray, np.ndarray, int, bool], np.ndarray]
     count_stays: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
     shared_moves: Callable[[Flows, Flows | None], np.ndarray]
+    distances: Callable[[Flows, Flows | None, int, np.dtype[Any]], np.ndarray]
+    distance_panels: Callable[[Flows, int], Iterator[np.ndarray] | None]
     count_differences: Callable[[np.ndarray, np.ndarray, int, int, bool, np.ndarray], None]
     band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
+    lines_of_panels: Callable[[Iterator[np.ndarray], np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
 
 
 _spent = 0.0
@@ -55,7 +60,9 @@ def engine(seconds: float) -> Engine:
     """
     global _spent
     wanted = os.environ.get("NNTF_ENGINE", "")
-    if wanted != "numba" and (wanted == "numpy" or (_spent + seconds < PRICE and "numba" not in sys.modules)):
+    if wanted != "numba" and (
+        wanted == "numpy" or (_spent + seconds * n_ahead() < PRICE and "numba" not in sys.modules)
+    ):
         _spent += seconds
         from nntf_cli.kernels import vectorized
 

@@ -1,152 +1,254 @@
-"""Lines of recurrent points in all bands at once, compiled.
+"""Lines of recurrent points in all bands at once, compiled, counted while the rows of a matrix arrive.
 
 Every entry is given a code: 2k + 1 if it lies in band k alone, 2k if on the edge that bands k - 1 and k share, 0 if in
 none. A line ends or begins only where the code changes, and as the bands of one entry are neighbours, two running
-starts (one for even bands, one for odd) are all there is to remember.
+starts (one for even bands, one for odd) are all there is to remember of a column or a diagonal.
+
+Of a symmetric matrix the entries up to the main diagonal are enough: row i, read from left to right, is the upper part
+of column i, which the rows below it continue.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import numpy as np
 
-from nntf_cli.kernels._jit import jit
-from nntf_cli.kernels.threads import for_each, n_threads
+from nntf_cli.kernels.scanning import across, down, near, on_diagonals, to_codes
 from nntf_cli.kernels.vectorized import is_symmetric
+from nntf_cli.model import BandLines
+from nntf_cli.threads import for_each, n_threads
 
-#: Rows, or diagonals, that a thread takes at a time.
-_BLOCK = 128
+#: Entries that are counted at a time, and from which on a panel is worth several threads.
+_PANEL_ENTRIES, _WORTH_THREADS = 2**24, 2**17
+
+#: Cells in which values are looked up; more of them where there are many bands.
+_GRID = 8192
 
 
 def band_lines(
-    values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray, theiler: int, theiler_vertical: int
+) -> BandLines:
     """Count the lines in every band; see :mod:`nntf_cli.kernels.vectorized`."""
-    symmetric = is_symmetric(values)
-    codes = _coded(values, lows, highs, closed)
-    upright = codes if symmetric else np.ascontiguousarray(codes.T)
-    vertical = _in_rows(upright, len(lows))
-    diagonal = _on_diagonals(codes, len(lows), symmetric)
-    return diagonal, vertical
+    n_columns = None if is_symmetric(values) else values.shape[1]
+    counter = LineCounter(n_columns, lows, highs, closed, theiler, theiler_vertical)
+    counter.add(values)
+    return counter.lines()
 
 
-def _coded(values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray) -> np.ndarray:
-    codes = np.empty(values.shape, dtype=np.uint8 if len(lows) < 120 else np.uint16)
-    width = highs[-1] - lows[0]
-    scale = len(lows) / width if width > 0 else 0.0
-
-    def some_rows(first: int) -> None:
-        rows = slice(first, first + _BLOCK)
-        _code(values[rows], lows, highs, closed, scale, codes[rows])
-
-    for_each(some_rows, range(0, len(values), _BLOCK))
-    return codes
-
-
-@jit
-def _code(
-    values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray, scale: float, codes: np.ndarray
-) -> None:
-    """Guess the band from the width, then let the exact edges decide: a guess is at most one band off."""
-    n_bands = len(lows)
-    for i in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            value = values[i, j]
-            guess = (value - lows[0]) * scale
-            k = 0 if guess < 0 else n_bands - 1 if guess >= n_bands else int(guess)
-            if k + 1 < n_bands and value >= lows[k + 1]:
-                k += 1
-            elif k > 0 and value < lows[k]:
-                k -= 1
-            here = value >= lows[k] and (value < highs[k] or (closed[k] and value == highs[k]))
-            below = k > 0 and closed[k - 1] and value <= highs[k - 1]
-            codes[i, j] = (2 * k if below else 2 * k + 1) if here else (2 * k - 1 if below else 0)
+def lines_of_panels(
+    panels: Iterator[np.ndarray],
+    lows: np.ndarray,
+    highs: np.ndarray,
+    closed: np.ndarray,
+    theiler: int,
+    theiler_vertical: int,
+) -> BandLines:
+    """Count the lines of a symmetric matrix of which some rows come at a time, as far as the main diagonal."""
+    counter = LineCounter(None, lows, highs, closed, theiler, theiler_vertical)
+    for rows in panels:
+        counter.add(rows)
+    return counter.lines()
 
 
-def _in_rows(codes: np.ndarray, n_bands: int) -> np.ndarray:
-    """Count the lines in rows, (bands, columns + 1) int64."""
-    n_rows, n_columns = codes.shape
-    counts = [np.zeros((n_bands, n_columns + 1), dtype=np.int64) for _ in range(n_threads())]
+class LineCounter:
+    """Counts the lines of a matrix while its rows arrive, in memory that grows with its sides alone.
 
-    def every_nth(thread: int) -> None:
-        _count_in_rows(codes[thread :: len(counts)], counts[thread])
+    Parameters
+    ----------
+    n_columns : int or None
+        Q; None for a symmetric matrix, whose rows are looked at only up to the main diagonal.
+    lows, highs, closed, theiler, theiler_vertical
+        As for :func:`~nntf_cli.kernels.vectorized.band_lines`.
+    """
 
-    for_each(every_nth, range(len(counts)))
-    return sum(counts[1:], counts[0])
+    def __init__(
+        self,
+        n_columns: int | None,
+        lows: np.ndarray,
+        highs: np.ndarray,
+        closed: np.ndarray,
+        theiler: int = 0,
+        theiler_vertical: int = 0,
+    ) -> None:
+        self._symmetric = n_columns is None
+        self._n_bands, self._n_rows, self._width = len(lows), 0, n_columns or 0
+        self._theiler, self._theiler_vertical = theiler, theiler_vertical
+        code = np.uint8 if len(lows) < 120 else np.uint16
+        unknown = int(np.iinfo(code).max)
+        self._edges = (lows, highs, closed, *_lookup(lows, highs, unknown), unknown)
+        self._last = np.zeros(self._width, dtype=code)  # the codes of the last row
+        self._main: list[np.ndarray] = []  # those of the main diagonal
+        self._right: list[np.ndarray] = []  # and of the last column, where there is one
+        self._near = np.zeros(self._n_bands, dtype=np.int64)
+        # where the runs of even and of odd bands began in a column or on a diagonal, and where one of a band ended last
+        self._in_column, self._on_diagonal = np.zeros((2, 2, 0), dtype=np.int32)
+        self._ended = np.zeros((self._n_bands, 0), dtype=np.int32)
+        # (lines, gaps) and (lines, lines at the border), by their length; for each thread its own
+        self._vertical = [np.zeros((2, self._n_bands, 0), dtype=np.int64) for _ in range(n_threads())]
+        self._diagonal = [tally.copy() for tally in self._vertical]
+
+    def add(self, rows: np.ndarray) -> None:
+        """Count on with the next rows, (R, Q) float64; of a symmetric matrix as far as its diagonal."""
+        height = max(1, _PANEL_ENTRIES // rows.shape[1])
+        for first in range(0, len(rows), height):
+            self._add_panel(rows[first : first + height])
+
+    def _add_panel(self, values: np.ndarray) -> None:
+        first, last = self._n_rows, self._n_rows + len(values)
+        self._width = last if self._symmetric else self._width
+        self._make_room(last)
+        codes = np.zeros((len(values) + 1, self._width + 1), dtype=self._last.dtype)
+        codes[0, 1 : 1 + len(self._last)] = self._last
+        threads = range(len(self._vertical) if codes.size > _WORTH_THREADS else 1)
+
+        rows = _shares(0, len(values), threads)  # side by side: what one row leaves behind is next to the next one's
+
+        def read(thread: int) -> None:
+            to_codes(values, *self._edges, first, *rows[thread], self._symmetric, codes)
+
+        for_each(read, threads, len(threads))
+        if first < self._width:
+            self._main.append(np.diagonal(codes[1:, 1:], first).copy())
+        self._last = codes[-1, 1:].copy()
+        self._scan_diagonals(codes, first, threads)
+        if self._theiler_vertical:
+            near(codes, first, self._theiler_vertical, self._symmetric, self._near)
+        self._scan_columns(codes, first, threads)
+        self._n_rows = last
+
+    def _make_room(self, n_rows: int) -> None:
+        """Make room for as many columns, diagonals and lengths as there will be; for twice as many where that grows."""
+        columns, diagonals = self._width, n_rows + self._zero + 1
+        if columns > self._in_column.shape[1]:
+            more = columns if not self._symmetric else 2 * columns
+            self._in_column = _wider(self._in_column, more)
+            self._ended = _wider(self._ended, more, -1)
+        if diagonals > self._on_diagonal.shape[1]:
+            self._on_diagonal = _wider(self._on_diagonal, 2 * diagonals)
+        if n_rows + 1 > self._vertical[0].shape[2]:
+            self._vertical = [_wider(tally, 2 * n_rows + 1) for tally in self._vertical]
+            self._diagonal = [_wider(tally, 2 * n_rows + 1) for tally in self._diagonal]
+
+    @property
+    def _zero(self) -> int:
+        """Where the main diagonal's place is; those above it come first, if they are looked at."""
+        return 0 if self._symmetric else self._width - 1
+
+    def _scan_diagonals(self, codes: np.ndarray, first: int, threads: range) -> None:
+        last = first + len(codes) - 1
+        if self._symmetric:
+            sides = [(max(1, self._theiler), last)]
+        else:
+            sides = [(1 - self._width, 1 - max(1, self._theiler)), (self._theiler, last)]
+        shares = [_shares(low, max(low, high), threads) for low, high in sides]
+
+        def scan(thread: int) -> None:
+            for offsets in shares:
+                on_diagonals(codes, first, *offsets[thread], self._zero, self._on_diagonal, *self._diagonal[thread])
+
+        for_each(scan, threads, len(threads))
+        if not self._symmetric:
+            self._right.append(codes[1:, -1].copy())
+
+    def _scan_columns(self, codes: np.ndarray, first: int, threads: range) -> None:
+        rows, columns = _shares(0, len(codes) - 1, threads), _shares(0, self._width, threads)
+
+        def scan_rows(thread: int) -> None:
+            across(codes, first, *rows[thread], self._in_column, self._ended, *self._vertical[thread])
+
+        def scan(thread: int) -> None:
+            state = self._in_column, self._ended, *self._vertical[thread]
+            down(codes, first, *columns[thread], self._symmetric, *state)
+
+        if self._symmetric:
+            for_each(scan_rows, threads, len(threads))
+        for_each(scan, threads, len(threads))
+
+    def lines(self) -> BandLines:
+        """Return the lines of the matrix that the rows so far make up; more may be added."""
+        n_rows, longest = self._n_rows, min(self._n_rows, self._width)
+        vertical, diagonal = sum(self._vertical[1:], self._vertical[0]), sum(self._diagonal[1:], self._diagonal[0])
+        vertical, diagonal = vertical[:, :, : n_rows + 1].copy(), diagonal[:, :, : longest + 1].copy()
+        self._end_columns(vertical[0])
+        self._end_diagonals(diagonal)
+        main = np.array([_holds(k, self._main) for k in range(self._n_bands)])
+        if self._symmetric:
+            diagonal *= 2
+            if not self._theiler:
+                _add_main(main, diagonal)
+        n_points = vertical[0] @ np.arange(n_rows + 1) + self._near
+        return BandLines(diagonal[0], diagonal[1], vertical[0], vertical[1], n_points, main)
+
+    def _end_columns(self, lines: np.ndarray) -> None:
+        """Count the lines that the last row ends."""
+        column = np.arange(self._width)
+        outside = np.abs(self._n_rows - 1 - column) >= self._theiler_vertical
+        for k, j in _running(self._last, column[outside]):
+            np.add.at(lines, (k, self._n_rows - self._in_column[k & 1, j]), 1)
+
+    def _end_diagonals(self, tally: np.ndarray) -> None:
+        """Count the lines that the last row ends, or the last column."""
+        right = np.concatenate([self._last[:0], *self._right])
+        rows = np.concatenate([np.full(self._width, self._n_rows - 1), np.arange(len(right))])
+        columns = np.concatenate([np.arange(self._width), np.full(len(right), self._width - 1)])
+        codes = np.concatenate([self._last, right])
+        offset = rows - columns
+        counted = np.abs(offset) >= max(self._theiler, 1 if self._symmetric else 0)
+        counted &= np.arange(len(rows)) != (self._width - 1 if len(right) else -1)  # the last entry stands in both
+        for k, x in _running(codes, np.flatnonzero(counted)):
+            length = rows[x] + 1 - self._on_diagonal[k & 1, offset[x] + self._zero]
+            for lines in tally:
+                np.add.at(lines, (k, length), 1)
 
 
-@jit
-def _count_in_rows(codes: np.ndarray, counts: np.ndarray) -> None:
-    n_columns = codes.shape[1]
-    for i in range(codes.shape[0]):
-        row = codes[i]
-        before = np.int64(0)
-        even, odd = 0, 0  # where the running line in an even or odd band began
-        for j in range(n_columns + 1):
-            code = np.int64(row[j]) if j < n_columns else np.int64(0)
-            if code == before:
-                continue
-            first, last = (code - 1) // 2, code // 2  # the bands of a code
-            old_first, old_last = (before - 1) // 2, before // 2
-            if before > 0:
-                for k in range(old_first, old_last + 1):
-                    if code == 0 or k < first or k > last:
-                        counts[k, j - (odd if k % 2 else even)] += 1
-            if code > 0:
-                for k in range(first, last + 1):
-                    if before == 0 or k < old_first or k > old_last:
-                        if k % 2:
-                            odd = j
-                        else:
-                            even = j
-            before = code
+def _shares(low: int, high: int, threads: range) -> list[tuple[int, int]]:
+    bounds = [low + (high - low) * k // len(threads) for k in range(len(threads) + 1)]
+    return list(pairwise(bounds))
 
 
-def _on_diagonals(codes: np.ndarray, n_bands: int, symmetric: bool) -> np.ndarray:
-    """Count the lines on diagonals, (bands, longest + 1) int64; by symmetry one triangle tells of both."""
-    n_rows, n_columns = codes.shape
-    longest = min(n_rows, n_columns)
-    offsets = range(1 if symmetric else 1 - n_rows, n_columns, _BLOCK)
-    counts = [np.zeros((n_bands, longest + 1), dtype=np.int64) for _ in range(n_threads())]
-
-    def every_nth(thread: int) -> None:
-        for first in offsets[thread :: len(counts)]:
-            _count_on_diagonals(codes, first, min(first + _BLOCK, n_columns), counts[thread])
-
-    for_each(every_nth, range(len(counts)))
-    total = sum(counts[1:], counts[0])
-    if symmetric:
-        total *= 2
-        _count_on_diagonals(codes, 0, 1, total)
-    return total
+def _running(codes: np.ndarray, places: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield (band, place) of all places in a band, then of those that are in two the other band."""
+    code = codes[places].astype(np.int64)
+    recurrent = code > 0
+    yield (code[recurrent] - 1) >> 1, places[recurrent]
+    shared = recurrent & (code & 1 == 0)
+    yield code[shared] >> 1, places[shared]
 
 
-@jit
-def _count_on_diagonals(codes: np.ndarray, first: int, last: int, counts: np.ndarray) -> None:
-    """Count on the diagonals j - i in [first, last), row by row, so that memory is read in order."""
-    n_rows, n_columns = codes.shape
-    before = np.zeros(last - first, dtype=np.int64)
-    even = np.zeros(last - first, dtype=np.int64)
-    odd = np.zeros(last - first, dtype=np.int64)
-    for i in range(n_rows + 1):
-        for d in range(last - first):
-            j = i + first + d
-            if j < 0 or j > n_columns:
-                continue
-            code = np.int64(codes[i, j]) if i < n_rows and j < n_columns else np.int64(0)
-            old = before[d]
-            if code == old:
-                continue
-            new_first, new_last = (code - 1) // 2, code // 2
-            old_first, old_last = (old - 1) // 2, old // 2
-            if old > 0:
-                for k in range(old_first, old_last + 1):
-                    if code == 0 or k < new_first or k > new_last:
-                        counts[k, i - (odd[d] if k % 2 else even[d])] += 1
-            if code > 0:
-                for k in range(new_first, new_last + 1):
-                    if old == 0 or k < old_first or k > old_last:
-                        if k % 2:
-                            odd[d] = i
-                        else:
-                            even[d] = i
-            before[d] = code
+def _holds(band: int, main: list[np.ndarray]) -> np.ndarray:
+    codes = np.concatenate(main) if main else np.zeros(0, dtype=np.uint8)
+    return (codes > 0) & (codes >= 2 * band) & (codes <= 2 * band + 2)
+
+
+def _lookup(lows: np.ndarray, highs: np.ndarray, unknown: int) -> tuple[float, np.ndarray]:
+    """Return (cells per unit, the codes of these cells): ``unknown`` where an edge is in one or beside it."""
+    n = max(_GRID, 16 * len(lows))
+    width = float(highs[-1] - lows[0])
+    if not width:
+        return 0.0, np.full(n, unknown, dtype=np.uint16)
+    scale = n / width
+    middle = lows[0] + (np.arange(-2, n + 2) + 0.5) / scale
+    band = np.searchsorted(lows, middle, side="right") - 1
+    grid = np.where((band >= 0) & (middle < highs[band]), 2 * band + 1, 0).astype(np.uint16)
+    for edge in np.concatenate([lows, highs]):
+        place = int((edge - lows[0]) * scale + 2)
+        grid[max(1, place - 1) : min(place + 2, n + 3)] = unknown
+    return scale, grid
+
+
+def _wider(array: np.ndarray, width: int, fill: int = 0) -> np.ndarray:
+    wide = np.full((*array.shape[:-1], width), fill, dtype=array.dtype)
+    wide[..., : array.shape[-1]] = array
+    return wide
+
+
+def _add_main(main: np.ndarray, diagonal: np.ndarray) -> None:
+    """Add the lines on the main diagonal, of which each end may be at the border."""
+    n = main.shape[1]
+    for k, points in enumerate(main):
+        ends = np.flatnonzero(np.diff(np.concatenate([[False], points, [False]])))
+        for begin, end in zip(ends[::2].tolist(), ends[1::2].tolist(), strict=True):
+            diagonal[0, k, end - begin] += 1
+            diagonal[1, k, end - begin] += begin == 0 or end == n

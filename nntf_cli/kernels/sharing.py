@@ -3,26 +3,24 @@
 *Inverted lists*: all flows sorted by cell, then every pair of transitions within a cell. Cheap where there are many
 cells and few transitions; done in ranges of cells, which add up, so its memory is bounded.
 
-*Blocks*: the flows of one transition against a dense block of others, cell by cell, in lanes as narrow as the counts
-allow. Cheap where there are many transitions and few cells.
+*Blocks*, in :mod:`nntf_cli.kernels.blocks`: cheap where there are many transitions and few cells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
+from nntf_cli.kernels import blocks
 from nntf_cli.kernels._jit import jit
-from nntf_cli.kernels.threads import for_each, n_threads
 from nntf_cli.model import Flows
 from nntf_cli.progress import task
+from nntf_cli.threads import for_each, n_threads
 
-#: Seconds: per pair in a cell, per flow sorted; per lane operation with 16 and with 32 bits, per cell written.
+#: Seconds: per pair in a cell, per flow sorted.
 _PAIR, _SORTED = 0.7e-9, 15e-9
-_LANE = {2: 0.07e-9, 4: 0.17e-9}
-_FILLED = 0.5e-9
-
-#: Most bytes of a dense block; every thread has one.
-_DENSE_BYTES = 32 * 2**20
 
 #: Flows sorted at a time, and bits in a digit of the sort.
 _RANGE, _DIGIT = 2**20, 11
@@ -35,115 +33,53 @@ _TITLE = "comparing transitions"
 #: Side of the tiles in which distances are written.
 _TILE = 64
 
-#: Transitions side by side in a block: their counts and sums stay in the first cache.
-_WIDTH = 256
-
 
 def shared_moves(a: Flows, b: Flows | None) -> np.ndarray:
     """Add up min(δ_i[m, n], δ_j[m, n]) over all cells; see :mod:`nntf_cli.kernels.vectorized`."""
     other = a if b is None else b
     shared = np.zeros((a.n_transitions, other.n_transitions), dtype=np.int64)
-    if not len(a.count) or not len(other.count):
-        return shared
-    n_classes = max(a.n_classes, other.n_classes)
-    number = _number_cells(other, n_classes)
-    if number is not None and _blocks_are_cheaper(a, other, b is None, number):
-        _by_blocks(a, other, b is None, number, n_classes, shared)
-    else:
-        _by_lists(a, b, shared)
+    if len(a.count) and len(other.count):
+        prepared = _blocks(a, other, blocks.RAW)
+        if prepared is None:
+            _by_lists(a, b, shared)
+        else:
+            prepared.write(shared)
     return shared
 
 
-# -- blocks
+def distances(a: Flows, b: Flows | None, divisor: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """Compare every two transitions; see :mod:`nntf_cli.kernels.vectorized`."""
+    other = a if b is None else b
+    prepared = _blocks(a, other, divisor)
+    if prepared is None:
+        result = finish(shared_moves(a, b), a.moved, other.moved, divisor, b is None)
+        return result.astype(dtype, copy=False)
+    result = np.empty((a.n_transitions, other.n_transitions), dtype=dtype)
+    prepared.write(result)
+    return result
 
 
-def _number_cells(flows: Flows, n_classes: int) -> np.ndarray | None:
-    """Return ``number[from * C + to]`` of every cell that moved, -1 elsewhere; None where the table would be large."""
-    if n_classes > 4096:
+def distance_panels(flows: Flows, divisor: int) -> Iterator[np.ndarray] | None:
+    """Return the distances panel by panel, as :class:`~nntf_cli.model.RowStream` has them; None where that is slow."""
+    prepared = _blocks(flows, flows, divisor)
+    return None if prepared is None else prepared.panels()
+
+
+def _blocks(a: Flows, b: Flows, divisor: int) -> blocks.Blocks | None:
+    """Return flows made ready to be compared block by block, if that is the cheaper way."""
+    if not len(a.count) or not len(b.count):
         return None
-    number = np.full(n_classes * n_classes, -1, dtype=np.int32)
-    _mark(flows.from_class, flows.to_class, n_classes, number)
-    moved = number >= 0
-    number[moved] = np.arange(np.count_nonzero(moved), dtype=np.int32)
-    return number
+    n_classes = max(a.n_classes, b.n_classes)
+    number = blocks.number_cells(b, n_classes)
+    if number is None or not _blocks_are_cheaper(a, b, number):
+        return None
+    return blocks.Blocks(a, b, divisor, number, n_classes)
 
 
-@jit
-def _mark(from_class: np.ndarray, to_class: np.ndarray, n_classes: int, number: np.ndarray) -> None:
-    for x in range(len(from_class)):
-        number[np.int64(from_class[x]) * n_classes + np.int64(to_class[x])] = 0
-
-
-def _lane_type(a: Flows, b: Flows) -> np.dtype[np.unsignedinteger]:
-    """Return the narrowest type that the moves of one transition fit: no sum of minima is larger."""
-    most = max(int(flows.moved.max()) for flows in (a, b))
-    return np.dtype(np.uint16 if most < 2**16 else np.uint32)
-
-
-def _blocks_are_cheaper(a: Flows, b: Flows, symmetric: bool, number: np.ndarray) -> bool:
-    item = _lane_type(a, b).itemsize
-    n_cells, n_columns = int(number.max()) + 1, len(b.start) - 1
-    if n_cells * _WIDTH * item > _DENSE_BYTES:
-        return False
-    per_row = np.diff(a.start)
-    compared = np.arange(len(per_row)) + 1 if symmetric else np.full(len(per_row), n_columns)
-    lanes = per_row @ (-(-compared // _WIDTH) * _WIDTH)
-    blocks = _LANE[item] * float(lanes) + _FILLED * n_cells * n_columns
-    pairs = len(a.count) * float(len(b.count)) / n_cells / (2 if symmetric else 1)  # at the least: cells alike
-    return blocks < _PAIR * pairs + _SORTED * (len(a.count) + len(b.count))
-
-
-def _by_blocks(a: Flows, b: Flows, symmetric: bool, number: np.ndarray, n_classes: int, shared: np.ndarray) -> None:
-    lane = _lane_type(a, b)
-    n_columns, n_cells = shared.shape[1], int(number.max()) + 1
-    counts = a.count.astype(lane)
-    cells_b = number[b.from_class.astype(np.int32) * n_classes + b.to_class]
-    cells_a = cells_b if a is b else number[a.from_class.astype(np.int32) * n_classes + a.to_class]
-
-    def one_block(first: int) -> None:
-        last = min(first + _WIDTH, n_columns)
-        dense = np.zeros((n_cells, _WIDTH), dtype=lane)
-        _fill(b.start, cells_b, b.count, first, last, dense)
-        sums = np.zeros(_WIDTH, dtype=lane)
-        row = first if symmetric else 0
-        _add_block(a.start, cells_a, counts, dense, row, first, last, sums, shared)
-        done(float(a.start[-1] - a.start[row]))
-
-    blocks = range(0, n_columns, _WIDTH)
-    with task(_TITLE, sum(float(a.start[-1] - a.start[first if symmetric else 0]) for first in blocks)) as done:
-        for_each(one_block, blocks)
-
-
-@jit
-def _fill(start: np.ndarray, cells: np.ndarray, counts: np.ndarray, first: int, last: int, dense: np.ndarray) -> None:
-    for j in range(first, last):
-        for x in range(start[j], start[j + 1]):
-            dense[cells[x], j - first] = counts[x]
-
-
-@jit
-def _add_block(
-    start: np.ndarray,
-    cells: np.ndarray,
-    counts: np.ndarray,
-    dense: np.ndarray,
-    row: int,
-    first: int,
-    last: int,
-    sums: np.ndarray,
-    shared: np.ndarray,
-) -> None:
-    """Compare transitions from ``row`` on with ``first`` to ``last``; the inner loops become vector instructions."""
-    for i in range(row, len(start) - 1):
-        for j in range(len(sums)):
-            sums[j] = 0
-        for x in range(start[i], start[i + 1]):
-            if cells[x] >= 0:
-                value, lanes = counts[x], dense[cells[x]]
-                for j in range(len(sums)):
-                    sums[j] += min(value, lanes[j])
-        for j in range(last - first):
-            shared[i, first + j] = sums[j]
+def _blocks_are_cheaper(a: Flows, b: Flows, number: np.ndarray) -> bool:
+    pairs = len(a.count) * float(len(b.count)) / int(number[-1])  # at the least: when all cells are alike
+    lists = _PAIR * pairs / (2 if a is b else 1) + _SORTED * (len(a.count) + len(b.count))
+    return blocks.cost(a, b, number) < lists
 
 
 # -- inverted lists

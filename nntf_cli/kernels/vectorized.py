@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nntf_cli.kernels.runs import band_lines
@@ -159,6 +161,31 @@ def finish(shared: np.ndarray, moved_a: np.ndarray, moved_b: np.ndarray, divisor
         different = total - 2 * shared[i]
         np.divide(different, divisor or np.maximum(total, 1), out=result[i])
     return result
+
+
+def distances(a: Flows, b: Flows | None, divisor: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """Compare every two transitions.
+
+    Parameters
+    ----------
+    a, b : Flows
+        The transitions of rows and columns; those of a without b.
+    divisor : int
+        What to divide by; 0 stands for S_i + S_j, and then 0 / 0 is 0.
+    dtype : dtype
+        What the quotients, in float64, are rounded to.
+
+    Returns
+    -------
+    ndarray, shape (P_a, P_b)
+    """
+    moved = (a if b is None else b).moved
+    return finish(shared_moves(a, b), a.moved, moved, divisor, b is None).astype(dtype, copy=False)
+
+
+def distance_panels(flows: Flows, divisor: int) -> None:
+    """Return nothing: what is small enough for numpy is stored whole."""
+    return None
 
 
 def is_symmetric(values: np.ndarray) -> bool:

@@ -153,7 +153,15 @@ class Settings:
         InputError
             The matrix is empty, holds nan, or values outside [0, 1] and no range is given.
         """
-        values, where = matrix.values, matrix.origin
+        values, where = matrix.rows, matrix.origin
+        if not isinstance(values, np.ndarray):
+            return  # distances that are computed on the way lie in [0, 1]
+        if values.dtype != np.float64:
+            raise InputError(
+                "holds 32-bit values, which near the edge of a band may be on the wrong side of it",
+                "give the label log, or compute the matrix without --dtype float32",
+                where=where,
+            )
         if values.size == 0:
             raise InputError("the matrix is empty", "compute it from at least two snapshots", where=where)
         low, high = float(np.min(values)), float(np.max(values))

@@ -11,7 +11,7 @@ import numpy as np
 from nntf_cli.kernels import engine
 from nntf_cli.kernels.choice import COST_PER_ENTRY
 from nntf_cli.kernels.vectorized import is_symmetric
-from nntf_cli.model import Band, BandLines
+from nntf_cli.model import Band, BandLines, RowStream
 
 #: Border lines that KELO keeps: the longest of each triangle.
 _KEPT = 2
@@ -52,7 +52,7 @@ class Lines:
 
 
 def count_lines(
-    values: np.ndarray,
+    values: np.ndarray | RowStream,
     bands: Sequence[Band],
     theiler: int = 0,
     theiler_vertical: int = 0,
@@ -61,8 +61,8 @@ def count_lines(
 
     Parameters
     ----------
-    values : ndarray of float64, shape (P, Q)
-        The matrix.
+    values : ndarray of float64, shape (P, Q), or RowStream
+        The matrix; of a stream no more than some rows are held at a time.
     bands : sequence of Band
         Increasing; only neighbours may overlap.
     theiler : int
@@ -72,13 +72,30 @@ def count_lines(
     """
     lows, highs = np.array([band.lo for band in bands]), np.array([band.hi for band in bands])
     closed = np.array([band.closed for band in bands])
-    kernels = engine(COST_PER_ENTRY * values.size)
-    counted: BandLines = kernels.band_lines(values, lows, highs, closed, theiler, theiler_vertical)
-    main = counted.main if values.shape[0] == values.shape[1] else counted.main[:, :0]
-    symmetric = cache(lambda: is_symmetric(values))
+    how = lows, highs, closed, theiler, theiler_vertical
+    panels = None if isinstance(values, np.ndarray) else values.panels()
+    kernels = engine(COST_PER_ENTRY * values.shape[0] * values.shape[1])
+    if panels is not None:
+        counted: BandLines = kernels.lines_of_panels(panels, *how)
+    else:
+        counted = kernels.band_lines(values if isinstance(values, np.ndarray) else values.whole(), *how)
+    symmetric = cache(lambda: not isinstance(values, np.ndarray) or is_symmetric(values))
+    return lines_in_bands(counted, bands, values.shape, theiler, theiler_vertical, symmetric)
+
+
+def lines_in_bands(
+    counted: BandLines,
+    bands: Sequence[Band],
+    shape: tuple[int, ...],
+    theiler: int,
+    theiler_vertical: int,
+    symmetric: Callable[[], bool],
+) -> list[Lines]:
+    """Return the lines of each band apart; ``shape`` is that of the matrix they were counted in."""
+    main = counted.main if shape[0] == shape[1] else counted.main[:, :0]
     return [
         Lines(
-            band, values.shape, counted.diagonal[k], counted.border[k], counted.vertical[k], counted.gaps[k],
+            band, shape, counted.diagonal[k], counted.border[k], counted.vertical[k], counted.gaps[k],
             int(counted.n_points[k]), main[k], theiler, theiler_vertical, symmetric,
         )
         for k, band in enumerate(bands)

@@ -10,6 +10,8 @@ Kraemer et al., Chaos 28 (2018), 085720.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nntf_cli.model import Difference, Fingerprint
@@ -123,17 +125,21 @@ def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None)
     settings = settings or Settings()
     settings.check(matrix)
     lines = lines_of(matrix, settings)
-    rows = [measure(of_band, settings) for of_band in lines]
-    tested = permutation_test(matrix.values, lines, settings)
-    return [
-        beside_chance(row, of_band, settings, tested, k)
-        for k, (row, of_band) in enumerate(zip(rows, lines, strict=True))
-    ]
+    return measures_of(lines, settings, permutation_test(matrix, lines, settings))
+
+
+def measures_of(
+    lines: Sequence[Lines], settings: Settings, tested: Significance | None = None
+) -> list[dict[str, Value]]:
+    """Return what :func:`per_band` does, of lines counted before and permutations made before, if any were."""
+    return [beside_chance(measure(of_band, settings), of_band, settings, tested, k) for k, of_band in enumerate(lines)]
 
 
 def lines_of(matrix: Fingerprint | Difference, settings: Settings) -> list[Lines]:
     """Count the lines of a matrix in all bands, within the Theiler windows that its shape and the settings give."""
-    return count_lines(matrix.values, settings.bands, *settings.theiler_windows(matrix.values.shape))
+    # what will be shuffled is needed whole anyway
+    rows = matrix.values if settings.n_permutations(matrix.shape) else matrix.rows
+    return count_lines(rows, settings.bands, *settings.theiler_windows(matrix.shape))
 
 
 def measure(lines: Lines, settings: Settings) -> dict[str, Value]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.kernels.runs import band_codes, columns_of, diagonals_of, shuffled_lines
+from nntf_cli.model import Difference, Fingerprint
 from nntf_cli.progress import task
 from nntf_cli.rqa.bands import Settings
 from nntf_cli.rqa.lines import Lines, border_of_main, keep_longest, lines_in
@@ -43,7 +44,7 @@ class Significance:
 
 
 def permutation_test(
-    values: np.ndarray, lines: Sequence[Lines], settings: Settings, names: Sequence[str] = ("lam", "det")
+    matrix: Fingerprint | Difference, lines: Sequence[Lines], settings: Settings, names: Sequence[str] = ("lam", "det")
 ) -> Significance | None:
     """Shuffle a matrix many times and measure LAM and DET in bands of it each time.
 
@@ -53,8 +54,8 @@ def permutation_test(
 
     Parameters
     ----------
-    values : ndarray of float64, shape (P, Q)
-        The matrix.
+    matrix : Fingerprint or Difference
+        (P, Q) values.
     lines : sequence of Lines
         The bands to measure, increasing, as counted in this matrix.
     settings : Settings
@@ -77,15 +78,16 @@ def permutation_test(
     The order of the draws: ``Generator(PCG64(seed)).permuted`` of the entries in C order, one permutation after
     the other. So the figures do not depend on the implementation, the number of threads, or the bands chosen.
     """
-    n = settings.n_permutations(values.shape)
+    n = settings.n_permutations(matrix.shape)
     if not n or not lines:
         return None
     memory.require(
-        _BYTES_PER_ENTRY * values.size,
-        f"shuffling the {values.shape[0]} x {values.shape[1]} matrix",
+        _BYTES_PER_ENTRY * matrix.shape[0] * matrix.shape[1],
+        f"shuffling the {matrix.shape[0]} x {matrix.shape[1]} matrix",
         "thin it with --every, or say --permutations 0",
+        where=matrix.origin,
     )
-    shuffling = _Shuffling(values, lines, settings)
+    shuffling = _Shuffling(matrix.values, lines, settings)
     measures = {"lam": shuffling.laminarity, "det": shuffling.determinism}
     wanted = [name for name in names if name == "lam" or settings.convention == "standard"]
     found: dict[str, list[np.ndarray]] = {name: [] for name in wanted}

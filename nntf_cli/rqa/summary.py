@@ -89,7 +89,7 @@ def summarize(matrix: Fingerprint | Difference, settings: Settings | None = None
         axis=matrix.axes.rows,
         split=matrix.split,
         of_one_run=isinstance(matrix, Fingerprint) and not matrix.axes.is_cross,
-        shape=matrix.values.shape,
+        shape=matrix.shape,
         b_lam=None if of_lam is None else of_lam.band,
         lam=None if i_lam is None else lams[i_lam],
         b_ent=None if of_ent is None else of_ent.band,
@@ -107,7 +107,7 @@ def _beside(matrix: Fingerprint | Difference, settings: Settings, of_lam: Lines 
     """Return the lam of one band and what it is to be read against."""
     if of_lam is None:
         return {}
-    tested = permutation_test(matrix.values, [of_lam], settings, names=["lam"])
+    tested = permutation_test(matrix, [of_lam], settings, names=["lam"])
     return beside_chance({"lam": lam}, of_lam, settings, tested, 0)
 
 

@@ -49,7 +49,7 @@ def windows(matrix: Matrix, width: int, step: int = 1) -> Iterator[Window]:
     """
     if width < 2 or step < 1:
         raise ParameterError("a window is at least 2 wide and moved by at least 1")
-    shortest = min(matrix.values.shape)
+    shortest = min(matrix.shape)
     if width > shortest:
         raise ParameterError(
             f"--windows {width}: the matrix is only {shortest} long", f"use at most {shortest}", where=matrix.origin
@@ -63,10 +63,10 @@ def _windows(matrix: Matrix, width: int, step: int, shortest: int) -> Iterator[W
         values = matrix.values[part, part]
         piece: Matrix
         if isinstance(matrix, Difference):
-            axes = [_part_of_axes(axes, matrix.values.shape, part) for axes in (matrix.a, matrix.b)]
+            axes = [_part_of_axes(axes, matrix.shape, part) for axes in (matrix.a, matrix.b)]
             piece = replace(matrix, difference=values, a=axes[0], b=axes[1])
         else:
-            piece = replace(matrix, distances=values, axes=_part_of_axes(matrix.axes, matrix.values.shape, part))
+            piece = replace(matrix, matrix=values, axes=_part_of_axes(matrix.axes, matrix.shape, part))
         yield Window(piece, first, first + width - 1)
 
 

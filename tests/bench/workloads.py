@@ -23,7 +23,9 @@ WORKLOADS = {
     "W2": Workload(2_000, 50_000, 10),
     "W3": Workload(200, 1_281_167, 1_000),  # ImageNet
     "W3gz": Workload(200, 1_281_167, 1_000, gzip=True),
+    "W4": Workload(20_000, 10_000, 100),  # D has 400 million entries
     "W5": Workload(100, 1_000_000, 50_257),  # tokens
+    "W5gz": Workload(100, 1_000_000, 50_257, gzip=True),
 }
 
 _FIRST_SHARE, _LAST_SHARE = 0.60, 0.03  # of the samples that change class in the first and the last transition

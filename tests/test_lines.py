@@ -1,0 +1,80 @@
+"""Lines counted while rows arrive: in whatever pieces, by however many threads, and of what has come so far."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from nntf_cli.kernels import compiled, lines, vectorized
+from nntf_cli.model import Band
+from nntf_cli.rqa import Settings
+
+BANDS = [
+    Settings(),
+    Settings(convention="standard"),
+    Settings(convention="standard", width="0.005"),
+    Settings(band=Band(0.2, 0.2)),
+    Settings(convention="standard", band=Band(0.1, 0.45)),
+]
+
+
+def edges_of(bands):
+    return [np.array(column) for column in zip(*((b.lo, b.hi, b.closed) for b in bands.bands), strict=True)]
+
+
+def assert_same_lines(ours, theirs):
+    for name in ours._fields:
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), err_msg=name)
+
+
+@settings(deadline=None, derandomize=True)
+@given(
+    values=arrays(
+        np.float64,
+        st.tuples(st.integers(1, 14), st.integers(1, 14)),
+        elements=st.sampled_from([0.0, 0.1, 0.2, 0.21, 0.4, 0.45, 0.7, 1.0]),
+    ),
+    symmetric=st.booleans(),
+    bands=st.sampled_from(BANDS),
+    windows=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    at_once=st.sampled_from([1, 30, 2**24]),
+    threads=st.sampled_from(["1", "2", "3"]),
+    cut=st.integers(1, 14),
+)
+def test_rows_may_arrive_in_any_number(values, symmetric, bands, windows, at_once, threads, cut):
+    if symmetric:
+        n = min(values.shape)
+        values = np.maximum(values[:n, :n], values[:n, :n].T)
+    edges, cut = edges_of(bands), min(cut, len(values))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NNTF_THREADS", threads)
+        patch.setattr(lines, "_PANEL_ENTRIES", at_once)
+        patch.setattr(lines, "_WORTH_THREADS", 0)
+        counter = compiled.LineCounter(None if symmetric else values.shape[1], *edges, *windows)
+        counter.add(values[:cut])
+        so_far = values[:cut, :cut] if symmetric else values[:cut]
+        assert_same_lines(counter.lines(), vectorized.band_lines(so_far, *edges, *windows))
+        counter.add(values[cut:])
+        assert_same_lines(counter.lines(), vectorized.band_lines(values, *edges, *windows))
+
+
+def test_of_a_symmetric_matrix_nothing_beyond_the_diagonal_is_looked_at():
+    values = np.tril(np.random.default_rng(0).integers(0, 20, (9, 9)) / 20)
+    edges = edges_of(Settings(convention="standard"))
+    counter = compiled.LineCounter(None, *edges, 1, 0)
+    counter.add(np.where(np.triu(np.ones((9, 9)), 1), np.nan, values))
+    whole = values + np.tril(values, -1).T
+    assert_same_lines(counter.lines(), vectorized.band_lines(whole, *edges, 1, 0))
+
+
+def test_lines_are_as_long_when_time_runs_backwards():
+    rng = np.random.default_rng(1)
+    values = np.round(rng.random((23, 23)) * 6) / 20
+    values = np.maximum(values, values.T)
+    edges = edges_of(Settings(convention="standard"))
+    ours = compiled.lines_of_panels(iter([values[::-1, ::-1][:5], values[::-1, ::-1][5:]]), *edges, 2, 1)
+    theirs = vectorized.band_lines(values, *edges, 2, 1)
+    assert_same_lines(ours._replace(main=ours.main[:, ::-1]), theirs)
