@@ -167,7 +167,7 @@ class GrowingRun:
             raise InputError("has no transition yet", "append two snapshots first")
         settings = self._settings
         windows = settings.theiler_windows((n, n))
-        return measures_of(lines_in_bands(self.lines, settings.bands, (n, n), *windows, symmetric=True), settings)
+        return measures_of(lines_in_bands(self.lines, settings.bands, (n, n), *windows, lambda: True), settings)
 
 
 class _Column:

@@ -255,3 +255,17 @@ def test_a_temporary_of_a_dead_process_is_swept(tmp_path):
     other.write_bytes(b"in use")
     publish({str(tmp_path / "out"): lambda stream: stream.write(b"new")})
     assert {path.name for path in tmp_path.iterdir()} == {"out", other.name}
+
+
+def test_notes_have_lines_of_their_own_where_a_line_would_be_too_long():
+    rows = [{"run": "a" * 120, "note": "one thing; and another that is long enough"}, {"run": "b", "note": ""}]
+    head, first, second, last = format_table(Table(rows, ("run", "note")), "text").splitlines()
+    assert first == "a" * 120 + "  one thing"
+    assert second == " " * 122 + "and another that is long enough"
+    assert (head.split(), last) == (["run", "note"], "b")
+    assert "one thing; and" in format_table(Table([rows[0] | {"run": "a"}], ("run", "note")), "text")
+    assert (
+        format_table(Table(rows, ("run", "note")), "csv")
+        .splitlines()[1]
+        .endswith(",one thing; and another that is long enough")
+    )

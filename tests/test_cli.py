@@ -190,7 +190,8 @@ def test_rqa_summary_is_the_published_kind_of_table(logs):
     done = run("rqa", *logs)
     table = table_of(succeeded(done))
     assert list(table.columns) == [
-        *("run", "split", "weight_decay", "b_lam", "lam", "b_ent", "ent", "acc", "acc_split", "n_lam", "rr_lam", "note")
+        *("run", "split", "weight_decay", "b_lam", "lam", "b_ent", "ent", "acc", "acc_split", "n_lam", "rr_lam"),
+        *("lam_chance", "lam_mean", "lam_p", "note"),
     ]
     assert "paper convention" in done.err
     assert table["run"].tolist() == ["wd_0", "wd_0.01", "wd_0.1"]
@@ -210,8 +211,11 @@ def test_rqa_per_band(logs, convention):
     table = table_of(succeeded(run("rqa", logs[0], "--per-band", "--convention", convention)))
     d = expected_distances(0)
     measures = {
-        "paper": ["lam", "ent"],
-        "standard": ["det", "l_mean", "l_max", "div", "entr", "lam", "tt", "v_max", "v_entr", "lam_chance"],
+        "paper": ["lam", "lam_chance", "lam_mean", "lam_p", "ent"],
+        "standard": [
+            *("det", "det_chance", "det_mean", "det_p", "l_mean", "l_max", "div", "entr"),
+            *("lam", "lam_chance", "lam_mean", "lam_p", "tt", "v_max", "v_entr", "t2", "t_max", "rte"),
+        ],
     }[convention]
     assert list(table.columns) == ["run", "split", "band_lo", "band_hi", "n_points", "rr", *measures]
     if convention == "paper":
@@ -222,6 +226,63 @@ def test_rqa_per_band(logs, convention):
         lams = [naive.standard_measures(b)["lam"] for b in naive.standard_recurrences(d, 20)]
     given = [None if cell == "" else float(cell) for cell in table["lam"]]
     assert given == [None if lam is None else pytest.approx(lam, rel=1e-12) for lam in lams]
+
+
+@pytest.mark.parametrize("options", [{"theiler": 0}, {"theiler": 3}, {"theiler_vertical": 2}, {"border": "kelo"}])
+def test_rqa_leaves_out_what_it_is_told_to(logs, options):
+    flags = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    done = run("rqa", logs[0], "--per-band", "--convention", "standard", *flags)
+    table = table_of(succeeded(done))
+    for name, value in options.items():
+        assert f"{name} {value}" in done.err
+    recurrences = naive.standard_recurrences(expected_distances(0), 20)
+    for (_, row), recurrence in zip(table.iterrows(), recurrences, strict=True):
+        for name, value in naive.standard_measures(recurrence, **options).items():
+            assert row[name] == "" if value is None else float(row[name]) == pytest.approx(value, rel=1e-12), name
+
+
+def test_rqa_says_how_much_of_it_is_chance(logs):
+    table = table_of(succeeded(run("rqa", logs[0])))
+    again = table_of(succeeded(run("rqa", logs[0], "--seed", "0", "--permutations", "199")))
+    pd.testing.assert_frame_equal(table, again)
+    other = table_of(succeeded(run("rqa", logs[0], "--seed", "1")))
+    assert other["lam_mean"].tolist() != table["lam_mean"].tolist()
+    recurrences = naive.paper_recurrences(expected_distances(0))
+    lams = [naive.paper_lam(b, 2) for b in recurrences]
+    i_lam, _ = naive.select_lowest(lams, [naive.paper_ent(b, 2) for b in recurrences])
+    lo, hi = naive.paper_bands(0.05)[i_lam]
+    permuted = [naive.paper_lam((lo <= d) & (d <= hi), 2) for d in naive.shuffled(expected_distances(0), 199)]
+    assert float(table["lam_mean"][0]) == pytest.approx(np.mean(permuted), rel=1e-12)
+    p = naive.permutation_p(lams[i_lam], permuted)
+    assert float(table["lam_p"][0]) == pytest.approx(p)
+    assert (f"lam not above chance (p = {p:.2f})" in table["note"][0]) == (p > 0.05)
+
+
+def test_rqa_without_permutations_has_no_columns_of_them_for_people(logs):
+    def head(*options):
+        return succeeded(run("rqa", logs[0], "-t", "text", *options)).decode().splitlines()[1].split()
+
+    assert ["lam_mean", "lam_p"] == [name for name in head() if name.startswith("lam_")]
+    assert ["lam_chance"] == [name for name in head("--permutations", "0") if name.startswith("lam_")]
+    table = table_of(succeeded(run("rqa", logs[0], "--permutations", "0")))
+    assert (table["lam_mean"].tolist(), table["lam_p"].tolist()) == ([""], [""])
+    assert not {"det_mean", "det_p"} & set(head("--permutations", "0", "--per-band", "--convention", "standard"))
+
+
+def test_rqa_of_two_runs_crossed(logs, tmp_path):
+    out = tmp_path / "cross.npz"
+    succeeded(run("fingerprint", logs[0], "--against", logs[1], "--every", "1", "-o", out))
+    values = np.load(out)["distances"]
+    for part, window in ((values, None), (values[:7], None), (values[:, :6], 2)):
+        np.save(tmp_path / "part.npy", part)
+        flags = [] if window is None else ["--theiler", str(window)]
+        table = table_of(succeeded(run("rqa", tmp_path / "part.npy", "--per-band", "--convention", "standard", *flags)))
+        for (_, row), recurrence in zip(table.iterrows(), naive.standard_recurrences(part, 20), strict=True):
+            expected = naive.standard_measures(recurrence, theiler=window)
+            for name in ("rr", "det", "lam", "t2", "rte"):
+                value = expected[name]
+                assert row[name] == "" if value is None else float(row[name]) == pytest.approx(value), name
+            assert row["lam_p"] == "" if expected["lam"] is None else 0 < float(row["lam_p"]) <= 1
 
 
 def test_rqa_of_a_pipe_of_matrices_and_of_logs_agree(logs, tmp_path):
@@ -285,7 +346,8 @@ def test_options_that_choose_labels_are_refused_for_a_matrix(logs, tmp_path):
         for command in (["rqa", out], ["diff", out, out], ["render", out]):
             refused(run(*command, *options), 2, "is a matrix", "give the label log")
     refused(run("rqa", f"{logs[0]}::test", "--split", "train"), 2, "names split 'test', but --split asks for 'train'")
-    refused(run("rqa", logs[0], "--edges", "closed"), 2, "--edges goes with --convention standard")
+    for option, value in (("edges", "closed"), ("theiler", "1"), ("theiler-vertical", "0"), ("border", "kelo")):
+        refused(run("rqa", logs[0], f"--{option}", value), 2, f"--{option} goes with --convention standard")
 
 
 def test_a_hyperparameter_named_like_a_measure_is_shown_as_given(tmp_path):
@@ -486,11 +548,14 @@ def test_fingerprint_passes_its_options_on(logs):
 
 def test_rqa_passes_its_settings_on(logs):
     options = ["--convention", "standard", "--bands", "0.1", "--l-min", "3", "--v-min", "4", "--edges", "closed"]
+    options += ["--theiler", "2", "--theiler-vertical", "1", "--border", "kelo", "--permutations", "9", "--seed", "5"]
     with mock.patch("nntf_cli.rqa.summarize", side_effect=ZeroDivisionError) as compute:
         assert run("rqa", logs[0], *options, "--select", "max").code == 70
     _, settings, select = compute.call_args[0]
     assert (settings.convention, settings.width, settings.l_min, settings.v_min) == ("standard", "0.1", 3, 4)
     assert (settings.edges, select) == ("closed", "max")
+    assert (settings.theiler, settings.theiler_vertical, settings.border) == (2, 1, "kelo")
+    assert (settings.permutations, settings.seed) == (9, 5)
 
 
 def test_render_passes_its_style_on(logs):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("kernels")
 
 
 def lines_of(values, band):
-    (lines,) = count_lines(values, [band], ask_symmetry=True)
+    (lines,) = count_lines(values, [band])
     return lines
 
 

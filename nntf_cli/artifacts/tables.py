@@ -22,6 +22,9 @@ Cell = Scalar | Band | None
 #: A spreadsheet takes text that starts so for a formula (OWASP: CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+#: Characters of a line of text, beyond which notes are given lines of their own.
+_WIDEST = 160
+
 _TEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -94,17 +97,31 @@ def _grid(table: Table) -> list[list[str]]:
 
 
 def _text(table: Table) -> str:
-    grid = [list(table.columns), *_grid(table)]
+    lines = _lines([list(table.columns), *_grid(table)], table)
+    if max(map(len, lines)) > _WIDEST:
+        lines = _lines([list(table.columns), *_one_note_a_line(_grid(table))], table)
+    return "\n".join(([table.title] if table.title else []) + lines) + "\n"
+
+
+def _one_note_a_line(grid: list[list[str]]) -> list[list[str]]:
+    """Return rows whose last cell, where it is a list of notes, goes on in rows of its own."""
+    stacked = []
+    for *row, last in grid:
+        first, *others = last.split("; ")
+        stacked += [[*row, first], *([""] * len(row) + [other] for other in others)]
+    return stacked
+
+
+def _lines(grid: list[list[str]], table: Table) -> list[str]:
     widths = [max(len(row[i]) for row in grid) for i in range(len(table.columns))]
     numeric = [_is_numeric(table, column) for column in table.columns]
-    lines = [
+    return [
         "  ".join(
             cell.rjust(width) if right else cell.ljust(width)
             for cell, width, right in zip(row, widths, numeric, strict=True)
         ).rstrip()
         for row in grid
     ]
-    return "\n".join(([table.title] if table.title else []) + lines) + "\n"
 
 
 def _is_numeric(table: Table, column: str) -> bool:

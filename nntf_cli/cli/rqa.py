@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
-from nntf_cli.cli.types import BandWidthType, RangeType
+from nntf_cli.cli.types import BandWidthType, RangeType, WindowsType
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
-    from nntf_cli.artifacts.tables import Table
+    from nntf_cli.cli.rqaoutput import Results
     from nntf_cli.rqa import Settings
 
 FORMATS = ("text", "csv", "md", "tex", "json")
+FIGURES: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 
-_PER_BAND = {
-    "paper": ("lam", "ent"),
-    "standard": ("det", "l_mean", "l_max", "div", "entr", "lam", "tt", "v_max", "v_entr", "lam_chance"),
-}
-
-#: What people read with four decimals; a hyperparameter never is, whatever its name.
-_MEASURED_PER_BAND = frozenset({"band_lo", "band_hi", "rr", *_PER_BAND["paper"], *_PER_BAND["standard"]})
-_MEASURED_PER_RUN = frozenset({"lam", "ent", "acc", "rr_lam"})  # names that no hyperparameter's column can have
+#: Formats that programs read.
+_FOR_PROGRAMS = ("csv", "json")
 
 
 # fmt: off
@@ -47,6 +41,22 @@ _MEASURED_PER_RUN = frozenset({"lam", "ent", "acc", "rr_lam"})  # names that no 
               help="Shortest line that counts.")
 @click.option("--v-min", type=click.IntRange(min=1), metavar="N",
               help="Shortest vertical line that counts.  [default: as --l-min]")
+@click.option("--theiler", type=click.IntRange(min=0), metavar="N",
+              help="Standard convention: leave out the diagonals closer than N to the main one.  "
+              "[default: 1; rectangular 0]")
+@click.option("--theiler-vertical", type=click.IntRange(min=0), metavar="N",
+              help="Standard convention: the same of the cells of vertical lines.  [default: 0]")
+@click.option("--border", type=click.Choice(["none", "kelo"]), default="none", show_default=True,
+              help="Standard convention: of the diagonal lines cut by the border keep the longest only.")
+@click.option("--permutations", type=click.IntRange(min=0), metavar="K",
+              help="Shuffle the matrix K times to tell what lam and det would be by chance; 0 for not at all.  "
+              "[default: 199 up to 500 x 500, else 0; 0 with --windows]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+              help="Seed of the permutations.")
+@click.option("--windows", type=WindowsType(),
+              help="Measure windows of W transitions, each STEP after the one before.  [default STEP: 1]")
+@click.option("--figure", metavar="FILE", type=click.Path(),
+              help="With --windows: also draw the measures of every band over time (.png, .svg, .pdf).")
 @click.option("--per-band", is_flag=True, help="One row per band instead of one per run.")
 @click.option("--select", type=click.Choice(["lowest", "max"]), default="lowest", show_default=True,
               help="Which band stands for a run: the lowest with a value above 0 (the paper's text), or the first "
@@ -65,44 +75,89 @@ _MEASURED_PER_RUN = frozenset({"lam", "ent", "acc", "rr_lam"})  # names that no 
 def command(
     ctx: click.Context, inputs: tuple[str, ...], width: str, band: tuple[float, float] | None,
     value_range: tuple[float, float] | None, convention: str, edges: str | None, l_min: int, v_min: int | None,
-    per_band: bool, select: str, sort: str | None, output: str | None, fmt: str | None, splits: tuple[str, ...],
-    every: int, from_step: int | None, to_step: int | None, metric: str, normalize: str | None, quiet: bool,
+    theiler: int | None, theiler_vertical: int | None, border: str, permutations: int | None, seed: int,
+    windows: tuple[int, int] | None, figure: str | None, per_band: bool, select: str, sort: str | None,
+    output: str | None, fmt: str | None, splits: tuple[str, ...], every: int, from_step: int | None,
+    to_step: int | None, metric: str, normalize: str | None, quiet: bool,
 ) -> None:
     """Quantify how trainings recur: laminarity (they linger) and entropy (how mixed the repeats are).
 
     INPUT is any number of matrices (.npy, .csv, .npz, .h5) and label logs; none means stdin. In every band of
     distances the matrix is binarised and its lines are counted. By default each run gets one row, as in the
     published tables: b_lam and lam, b_ent and ent are the bands and values that stand for it, acc its accuracy at
-    the last snapshot, n_lam and rr_lam how many entries lam rests on; the note says what would mislead.
+    the last snapshot, n_lam and rr_lam how many entries lam rests on, lam_mean the lam of the same entries shuffled
+    and lam_p how often that reaches lam; the note says what would mislead.
 
     \b
       nntf rqa wd_*.h5
       nntf rqa wd_*.h5 --split train,test --sort -lam -o table.tex
+      nntf rqa run.h5 --windows 20:5 --figure lingering.png
       nntf fingerprint run.h5 | nntf rqa --bands 0.05 --per-band --convention standard
     """
-    from nntf_cli.artifacts.tables import ENDINGS, format_table
-    from nntf_cli.cli.inputs import files_of
-    from nntf_cli.cli.outputs import deliver, pick_format, text_writer
+    from nntf_cli.artifacts.tables import ENDINGS
+    from nntf_cli.cli.outputs import pick_format
+    from nntf_cli.cli.rqaoutput import measuring
     from nntf_cli.model import Band
     from nntf_cli.rqa import Settings
 
     form = pick_format(output, fmt, FORMATS, _default_format(), ENDINGS)
-    if convention == "paper" and edges is not None:
-        raise click.UsageError("--edges goes with --convention standard: the paper's edges are what they are")
-    one_band = Band(*band) if band else None
-    settings = Settings(convention, width, l_min, v_min, one_band, value_range, edges or "half-open")
+    if convention == "paper":
+        _refuse_with_paper({"--edges": edges, "--theiler": theiler, "--theiler-vertical": theiler_vertical,
+                            "--border": None if border == "none" else border})
+    if figure is not None:
+        if windows is None:
+            raise click.UsageError("--figure goes with --windows: it draws measures over time (a matrix: nntf render)")
+        _picture_format(figure)
+        if figure == output:
+            raise click.UsageError("the table and the figure need a file each")
+    if windows is not None and permutations is None:
+        permutations = 0  # for every window they would cost many times what they cost for a run
+    settings = Settings(convention, width, l_min, v_min, Band(*band) if band else None, value_range,
+                        edges or "half-open", theiler, theiler_vertical, border, permutations, seed)
     choice = Choice(splits, every, from_step, to_step, metric, normalize)
-    if per_band:
-        code, table = _band_table(_addresses(inputs), choice, settings)
-    else:
-        code, table = _summary_table(_addresses(inputs), choice, settings, select)
-    if table.rows:
-        text = format_table(_sorted(table, sort), form)
-        if form == "csv":
-            note_line(table.title)  # CSV has no place for it
-        deliver({output: text_writer(text)}, files_of(inputs), binary=False)
+    measure = measuring(settings, windows, None if per_band else select, bands=per_band or figure is not None)
+    code, results = _measured(_addresses(inputs), choice, settings, measure)
+    _write(ctx, results, settings, form)
     ctx.exit(code)
 # fmt: on
+
+
+def _write(ctx: click.Context, results: Results, settings: Settings, form: str) -> None:
+    """Write the table and, where it is asked for, the figure: all files or none."""
+    from nntf_cli.artifacts.tables import format_table
+    from nntf_cli.cli.inputs import files_of
+    from nntf_cli.cli.outputs import deliver, text_writer
+    from nntf_cli.cli.rqaoutput import band_table, draw, for_people, in_order, summary_table
+
+    given = ctx.params
+    if given["per_band"]:
+        table = band_table(results, settings, given["windows"])
+    else:
+        table = summary_table(results, settings, given["windows"], given["select"])
+    if not table.rows:
+        return
+    table = in_order(table, given["sort"])
+    text = format_table(table if form in _FOR_PROGRAMS else for_people(table), form)
+    outputs = {given["output"]: text_writer(text)}
+    if given["figure"]:
+        picture = _picture_format(given["figure"])
+        outputs[given["figure"]] = draw(results, settings, given["windows"], picture)
+    if form == "csv":
+        note_line(table.title)  # CSV has no place for it
+    deliver(outputs, files_of(given["inputs"]), binary=False)
+
+
+def _picture_format(path: str) -> Literal["png", "svg", "pdf"]:
+    for known in FIGURES:
+        if path.lower().endswith(f".{known}"):
+            return known
+    raise click.BadParameter(f"{path}: unknown ending; use .png, .svg or .pdf", param_hint="'--figure'")
+
+
+def _refuse_with_paper(given: dict[str, object]) -> None:
+    for option, value in given.items():
+        if value is not None:
+            raise click.UsageError(f"{option} goes with --convention standard: the paper's measures are what they are")
 
 
 def _default_format() -> str:
@@ -144,59 +199,3 @@ def _note_what_is_outside(matrix: Matrix, settings: Settings) -> None:
     n_outside = settings.outside(matrix) if settings.value_range else 0
     if n_outside:
         note_line(f"{matrix.origin}: {n_outside} of {matrix.values.size} entries lie outside --range, in no band")
-
-
-def _band_table(addresses: Sequence[str], choice: Choice, settings: Settings) -> tuple[int, Table]:
-    from nntf_cli.artifacts.tables import Table
-    from nntf_cli.rqa import per_band
-
-    code, results = _measured(addresses, choice, settings, lambda m: (m.split, per_band(m, settings)))
-    rows = [{"run": name, "split": split, **row} for name, (split, bands) in results for row in bands]
-    columns = ("run", "split", "band_lo", "band_hi", "n_points", "rr", *_PER_BAND[settings.convention])
-    about = {"convention": settings.convention}
-    return code, Table(rows, columns, _title(settings), measured=_MEASURED_PER_BAND, about=about)
-
-
-def _summary_table(addresses: Sequence[str], choice: Choice, settings: Settings, select: str) -> tuple[int, Table]:
-    from nntf_cli.artifacts.tables import Table
-    from nntf_cli.rqa import most_adequate, summarize, summary_rows
-
-    code, results = _measured(addresses, choice, settings, lambda matrix: summarize(matrix, settings, select))
-    summaries = [summary for _, summary in results]
-    rows = summary_rows(summaries, [name for name, _ in results])
-    columns = tuple(rows[0]) if rows else ()
-    title = f"{_title(settings)}, {select} band"
-    about = {"convention": settings.convention}
-    return code, Table(rows, columns, title, most_adequate(summaries), measured=_MEASURED_PER_RUN, about=about)
-
-
-def _title(settings: Settings) -> str:
-    bands = f"band {settings.band}" if settings.band else f"bands of {settings.width}"
-    if settings.value_range:
-        bands += " of {:g}:{:g}".format(*settings.value_range)
-    edges = f", {settings.edges} edges" if settings.convention == "standard" else ""
-    return f"RQA, {settings.convention} convention{edges}, {bands}, l_min {settings.l_min}" + (
-        f", v_min {settings.v_min}" if settings.v_min not in (None, settings.l_min) else ""
-    )
-
-
-def _sorted(table: Table, column: str | None) -> Table:
-    """Return the table with its rows in order of a column, empty cells last, bold cells along with their rows."""
-    if column is None:
-        return table
-    falling, name = column.startswith("-"), column.removeprefix("-")
-    if name not in table.columns:
-        raise click.BadParameter(f"{name!r} is no column; there are: {', '.join(table.columns)}", param_hint="'--sort'")
-    keys = {i: key for i, row in enumerate(table.rows) if (key := _sort_key(row.get(name))) is not None}
-    empty = [i for i in range(len(table.rows)) if i not in keys]
-    order = sorted(keys, key=keys.__getitem__, reverse=falling) + empty
-    bold = {(order.index(i), marked) for i, marked in table.bold}
-    return replace(table, rows=[table.rows[i] for i in order], bold=bold)
-
-
-def _sort_key(cell: Any) -> tuple[int, float, str] | None:
-    """Numbers come before text; a band counts by its lower edge."""
-    if cell is None or cell == "":
-        return None
-    value = getattr(cell, "lo", cell)
-    return (0, float(value), "") if isinstance(value, (int, float)) else (1, 0.0, str(value))

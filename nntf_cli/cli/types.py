@@ -46,6 +46,24 @@ class BandWidthType(click.ParamType):
         return str(value)
 
 
+class WindowsType(click.ParamType):
+    """``W`` or ``W:STEP``: whole numbers, W from 2 on, STEP from 1 on."""
+
+    name = "W[:STEP]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return (W, STEP)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            width, *step = map(int, str(value).split(":"))
+        except ValueError:
+            self.fail(f"{value!r} is not W or W:STEP, for instance 20 or 20:5", param, ctx)
+        if len(step) > 1 or width < 2 or (step and step[0] < 1):
+            self.fail(f"{value!r}: W is a whole number from 2 on, and STEP one from 1 on", param, ctx)
+        return width, step[0] if step else 1
+
+
 class ListType(click.ParamType):
     """Values of another type separated by commas; none may be empty or stand twice."""
 

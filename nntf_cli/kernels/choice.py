@@ -24,8 +24,7 @@ PRICE = 0.5
 #: Seconds per unit of work in numpy.
 COST_PER_LABEL = 2.0e-9  # compare two snapshots
 COST_PER_SHARED = 1.5e-9  # compare one cell of two transitions
-COST_PER_POINT = 15e-9  # one matrix entry in one band
-COST_PER_SHUFFLED = 15e-9  # one matrix entry in one permutation, in columns or on diagonals
+COST_PER_ENTRY = 150e-9  # one matrix entry, in all bands
 COST_PER_DIFFERENCE = 0.3e-9  # compare one label of two snapshots
 
 
@@ -42,7 +41,6 @@ class Engine(Protocol):
     count_differences: Callable[[np.ndarray, np.ndarray, int, int, bool, np.ndarray], None]
     band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
     lines_of_panels: Callable[[Iterator[np.ndarray], np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
-    shuffled_lines: Callable[[np.ndarray, np.ndarray, int, int, bool], tuple[np.ndarray, np.ndarray]]
 
 
 _spent = 0.0

@@ -13,12 +13,11 @@ from nntf_cli.kernels._jit import jit
 from nntf_cli.kernels.lines import LineCounter, band_lines, lines_of_panels
 from nntf_cli.kernels.newest import shared_with_newest
 from nntf_cli.kernels.sharing import distance_panels, distances, finish, shared_moves
-from nntf_cli.kernels.shuffles import shuffled_lines
 from nntf_cli.threads import for_each, n_threads
 
 __all__ = [
     "LineCounter", "band_lines", "count_differences", "count_moves", "count_stays", "distance_panels", "distances",
-    "finish", "lines_of_panels", "shared_moves", "shared_with_newest", "shuffled_lines", "tabulate",
+    "finish", "lines_of_panels", "shared_moves", "shared_with_newest", "tabulate",
 ]  # fmt: skip
 
 #: Widest label range whose moves are counted in a table (64 MiB of counters) instead of by sorting.

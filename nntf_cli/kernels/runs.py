@@ -70,16 +70,23 @@ def band_lines(
 
 def band_codes(values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray) -> np.ndarray:
     """Return the code of every entry, as narrow as the number of bands allows; same shape as ``values``."""
-    flat, n_bands = values.ravel(), len(lows)
-    k = np.searchsorted(lows, flat, side="right") - 1  # the last band that begins at or below the value, or -1
+    codes = np.empty(values.shape, dtype=np.uint8 if len(lows) < 120 else np.uint16)
     edges, included = np.append(highs, -np.inf), np.append(closed, False)  # the last stands for band -1
+    rows_at_once = max(1, _AT_ONCE // max(1, values.shape[1]))
+    for first in range(0, len(values), rows_at_once):
+        rows = slice(first, first + rows_at_once)
+        codes[rows] = _codes_of(values[rows], lows, edges, included)
+    return codes
+
+
+def _codes_of(values: np.ndarray, lows: np.ndarray, edges: np.ndarray, included: np.ndarray) -> np.ndarray:
+    k = np.searchsorted(lows, values, side="right") - 1  # the last band that begins at or below the value, or -1
 
     def reaches_up_to(band: np.ndarray) -> np.ndarray:
-        return (flat < edges[band]) | ((flat == edges[band]) & included[band])
+        return (values < edges[band]) | ((values == edges[band]) & included[band])
 
     here, below = reaches_up_to(k), reaches_up_to(np.maximum(k - 1, -1))
-    codes = np.where(here, 2 * k + 1 - below, np.where(below, 2 * k - 1, 0))
-    return codes.astype(np.uint8 if n_bands < 120 else np.uint16).reshape(values.shape)
+    return np.where(here, 2 * k + 1 - below, np.where(below, 2 * k - 1, 0))
 
 
 def _points(codes: np.ndarray, n_bands: int) -> tuple[np.ndarray, np.ndarray]:
@@ -152,15 +159,14 @@ def _layers(codes: np.ndarray, n_bands: int) -> list[np.ndarray]:
 
 
 def _runs_in(layer: np.ndarray) -> Runs:
-    n_rows, size = layer.shape
     flat = layer.ravel()
     last = np.flatnonzero(flat[1:] != flat[:-1])
     begin, length = last[:-1] + 1, np.diff(last)
     band = flat[begin]
     recurs = band > 0
     begin, length, band = begin[recurs], length[recurs], band[recurs].astype(np.int64) - 1
-    row = np.repeat(np.arange(n_rows), np.diff(np.searchsorted(begin, np.arange(n_rows + 1) * size)))
-    return Runs(row, begin - row * size, length, band)
+    row = _rows_of(begin, layer.shape)
+    return Runs(row, begin - row * layer.shape[1], length, band)
 
 
 def _histogram(runs: Runs, n_bands: int, longest: int, n_rows: int) -> np.ndarray:
@@ -192,7 +198,7 @@ def _gaps(runs: Runs, n_rows: int, n_bands: int) -> np.ndarray:
 def shuffled_lines(
     codes: np.ndarray, layout: np.ndarray, n_bands: int, longest: int, with_border: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Count the lines of many matrices that are laid out alike.
+    """Count the lines of many matrices that are laid out alike, for numpy alone is quick enough at this.
 
     Parameters
     ----------
@@ -214,7 +220,45 @@ def shuffled_lines(
     border : ndarray of int64
         Those that touch an end of their sequence, the same shape; without ``with_border`` all 0.
     """
-    runs = _runs(codes, layout, n_bands)
-    counts = _histogram(runs, n_bands, longest, len(codes))
-    border = _histogram(_touching(runs, layout), n_bands, longest, len(codes)) if with_border else np.zeros_like(counts)
+    counts, border = np.zeros((2, len(codes), n_bands, longest + 1), dtype=np.int64)
+    n_points = np.zeros((len(codes), n_bands), dtype=np.int64)
+    for layer in _layers(np.take(codes, layout, axis=1), n_bands):
+        runs = _long_runs_in(layer)
+        counts += _histogram(runs, n_bands, longest, len(codes))
+        n_points += _count_bands(layer, n_bands)
+        if with_border:
+            border += _histogram(_touching(runs, layout), n_bands, longest, len(codes))
+            border[..., 1] += _count_bands(_lone_at_border(layer, layout), n_bands)
+    # in a shuffled matrix nearly all lines are single points: these are never looked at one by one
+    counts[..., 1] = n_points - counts @ np.arange(longest + 1)
     return counts, border
+
+
+def _long_runs_in(layer: np.ndarray) -> Runs:
+    """Return the lines of at least two points."""
+    flat = layer.ravel()
+    goes_on = np.flatnonzero((flat[1:] == flat[:-1]) & (flat[1:] > 0))  # entries whose line the next one continues
+    first = np.flatnonzero(np.diff(goes_on, prepend=-2) > 1)
+    begin, length = goes_on[first], np.diff(first, append=len(goes_on)) + 1
+    row = _rows_of(begin, layer.shape)
+    return Runs(row, begin - row * layer.shape[1], length, flat[begin].astype(np.int64) - 1)
+
+
+def _lone_at_border(layer: np.ndarray, layout: np.ndarray) -> np.ndarray:
+    """Return the first and last entries of sequences, 0 instead of those that lie in lines of two points and more."""
+    separator = np.flatnonzero(layout == layout[0])
+    ends = np.concatenate([separator[:-1] + 1, separator[1:] - 1])
+    ends = np.flatnonzero(np.bincount(ends, minlength=len(layout)))  # a sequence of one entry ends where it begins
+    entries = layer[:, ends]
+    return entries * ((entries != layer[:, ends - 1]) & (entries != layer[:, ends + 1]))
+
+
+def _count_bands(layer: np.ndarray, n_bands: int) -> np.ndarray:
+    """Return how many entries of each row are in each band."""
+    return np.array([np.bincount(row, minlength=n_bands + 1)[1:] for row in layer])
+
+
+def _rows_of(begin: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return which row each of some increasing positions in a flat array is in."""
+    n_rows, size = shape
+    return np.repeat(np.arange(n_rows), np.diff(np.searchsorted(begin, np.arange(n_rows + 1) * size)))

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from nntf_cli.kernels.runs import band_lines, shuffled_lines
+from nntf_cli.kernels.runs import band_lines
 from nntf_cli.model import Flows
 
 __all__ = [
     "band_lines", "count_differences", "count_moves", "count_stays", "finish", "is_symmetric", "mirror",
-    "shared_moves", "shuffled_lines", "tabulate",
+    "shared_moves", "tabulate",
 ]  # fmt: skip
 
 #: Widest label range whose moves are counted in a table instead of by sorting.

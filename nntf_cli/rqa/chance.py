@@ -27,8 +27,7 @@ def laminarity_chance(lines: Lines, v_min: int, distance: int = 1) -> float | No
     Parameters
     ----------
     lines : Lines
-        The band, of a matrix that is known to be symmetric or not: if it is not, all entries off the main
-        diagonal are permuted.
+        The band. If the matrix is not symmetric, all entries off the main diagonal are permuted.
     v_min : int
         Shortest vertical line.
     distance : int
@@ -42,7 +41,7 @@ def laminarity_chance(lines: Lines, v_min: int, distance: int = 1) -> float | No
     rate = lines.rate(distance)
     if rate is None or lines.theiler_vertical or not lines.main.any():
         return None if rate is None else chance_of_lines(rate, v_min)
-    n, both = len(lines.main), 2 if lines.symmetric else 1
+    n, both = len(lines.main), 2 if lines.symmetric() else 1
     cells, drawn = n * (n - 1) // both, lines.n_off // both
     short = sum(v * _expected_lines(lines.main, cells, drawn, v) for v in range(1, min(v_min, n + 1)))
     return 1.0 - short / lines.n_points

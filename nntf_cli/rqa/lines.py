@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from nntf_cli.kernels import engine
-from nntf_cli.kernels.choice import COST_PER_POINT
+from nntf_cli.kernels.choice import COST_PER_ENTRY
 from nntf_cli.kernels.vectorized import is_symmetric
 from nntf_cli.model import Band, BandLines, RowStream
 
@@ -30,7 +31,7 @@ class Lines:
     main: np.ndarray  #: (n,) bool: the main diagonal of a square matrix; empty for another
     theiler: int
     theiler_vertical: int
-    symmetric: bool | None = None  #: whether the matrix equals its transpose; None if that was not asked
+    symmetric: Callable[[], bool]  #: whether the matrix equals its transpose: found out where it matters
 
     @property
     def n_off(self) -> int:
@@ -55,8 +56,6 @@ def count_lines(
     bands: Sequence[Band],
     theiler: int = 0,
     theiler_vertical: int = 0,
-    *,
-    ask_symmetry: bool = False,
 ) -> list[Lines]:
     """Binarise a matrix to each band and count its lines.
 
@@ -70,22 +69,18 @@ def count_lines(
         Diagonals closer than this to the main one are left out.
     theiler_vertical : int
         Cells closer than this to the main diagonal count as empty in columns.
-    ask_symmetry : bool
-        Whether to find out if the matrix is symmetric.
     """
     lows, highs = np.array([band.lo for band in bands]), np.array([band.hi for band in bands])
     closed = np.array([band.closed for band in bands])
     how = lows, highs, closed, theiler, theiler_vertical
     panels = None if isinstance(values, np.ndarray) else values.panels()
-    kernels = engine(COST_PER_POINT * values.shape[0] * values.shape[1] * len(bands))
+    kernels = engine(COST_PER_ENTRY * values.shape[0] * values.shape[1])
     if panels is not None:
         counted: BandLines = kernels.lines_of_panels(panels, *how)
-        symmetric: bool | None = True
-    else:
-        whole = values if isinstance(values, np.ndarray) else values.whole()
-        counted = kernels.band_lines(whole, *how)
-        symmetric = is_symmetric(whole) if ask_symmetry else None
-    return lines_in_bands(counted, bands, values.shape, theiler, theiler_vertical, symmetric)
+        return lines_in_bands(counted, bands, values.shape, theiler, theiler_vertical, lambda: True)
+    whole = values if isinstance(values, np.ndarray) else values.whole()
+    counted = kernels.band_lines(whole, *how)
+    return lines_in_bands(counted, bands, whole.shape, theiler, theiler_vertical, cache(lambda: is_symmetric(whole)))
 
 
 def lines_in_bands(
@@ -94,7 +89,7 @@ def lines_in_bands(
     shape: tuple[int, ...],
     theiler: int,
     theiler_vertical: int,
-    symmetric: bool | None,
+    symmetric: Callable[[], bool],
 ) -> list[Lines]:
     """Return the lines of each band apart; ``shape`` is that of the matrix they were counted in."""
     main = counted.main if shape[0] == shape[1] else counted.main[:, :0]

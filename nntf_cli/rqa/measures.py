@@ -124,7 +124,7 @@ def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None)
     """
     settings = settings or Settings()
     settings.check(matrix)
-    lines = lines_of(matrix, settings, ask_symmetry=True)
+    lines = lines_of(matrix, settings)
     return measures_of(lines, settings, permutation_test(matrix.rows, lines, settings))
 
 
@@ -135,10 +135,9 @@ def measures_of(
     return [beside_chance(measure(of_band, settings), of_band, settings, tested, k) for k, of_band in enumerate(lines)]
 
 
-def lines_of(matrix: Fingerprint | Difference, settings: Settings, *, ask_symmetry: bool) -> list[Lines]:
+def lines_of(matrix: Fingerprint | Difference, settings: Settings) -> list[Lines]:
     """Count the lines of a matrix in all bands, within the Theiler windows that its shape and the settings give."""
-    windows = settings.theiler_windows(matrix.shape)
-    return count_lines(matrix.rows, settings.bands, *windows, ask_symmetry=ask_symmetry)
+    return count_lines(matrix.rows, settings.bands, *settings.theiler_windows(matrix.shape))
 
 
 def measure(lines: Lines, settings: Settings) -> dict[str, Value]:

@@ -12,10 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from nntf_cli.kernels import engine
-from nntf_cli.kernels.choice import COST_PER_SHUFFLED
-from nntf_cli.kernels.runs import band_codes, columns_of, diagonals_of
-from nntf_cli.kernels.vectorized import is_symmetric
+from nntf_cli import memory
+from nntf_cli.kernels.runs import band_codes, columns_of, diagonals_of, shuffled_lines
 from nntf_cli.model import RowStream
 from nntf_cli.progress import task
 from nntf_cli.rqa.bands import Settings
@@ -23,6 +21,9 @@ from nntf_cli.rqa.lines import Lines, border_of_main, keep_longest, lines_in
 
 #: Entries of shuffled matrices that are looked at together.
 _AT_ONCE = 2**20
+
+#: What shuffling needs beside the matrix: codes, and where each entry goes in each of the layouts.
+_BYTES_PER_ENTRY = 64.0
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,11 @@ def permutation_test(
     Significance or None
         None where no permutations are asked for.
 
+    Raises
+    ------
+    LimitError
+        The matrix is too large to be shuffled here.
+
     Notes
     -----
     The order of the draws: ``Generator(PCG64(seed)).permuted`` of the entries in C order, one permutation after
@@ -78,6 +84,11 @@ def permutation_test(
     n = settings.n_permutations(values.shape)
     if not n or not lines:
         return None
+    memory.require(
+        _BYTES_PER_ENTRY * values.shape[0] * values.shape[1],
+        f"shuffling the {values.shape[0]} x {values.shape[1]} matrix",
+        "thin it with --every, or say --permutations 0",
+    )
     whole = values if isinstance(values, np.ndarray) else values.whole()
     shuffling = _Shuffling(whole, lines, settings)
     measures = {"lam": shuffling.laminarity, "det": shuffling.determinism}
@@ -107,7 +118,7 @@ class _Shuffling:
         nearest = max(self._theiler, self._theiler_vertical, int(square))
         row, column = np.divmod(np.arange(values.size), values.shape[1])
         moves = np.abs(row - column) >= nearest
-        self._symmetric = square and is_symmetric(values)
+        self._symmetric = square and lines[0].symmetric()
         self._cells = np.flatnonzero(moves & (column > row) if self._symmetric else moves)
         self._fixed = np.flatnonzero(~moves)
         # where in a row of codes each entry of the matrix is found
@@ -169,8 +180,7 @@ class _Shuffling:
     ) -> tuple[np.ndarray, np.ndarray]:
         counts, border = np.zeros((2, len(codes), len(self._lines), longest + 1), dtype=np.int64)
         for layout in layouts:
-            kernels = engine(COST_PER_SHUFFLED * len(codes) * len(layout))
-            found = kernels.shuffled_lines(codes, layout, len(self._lines), longest, with_border)
+            found = shuffled_lines(codes, layout, len(self._lines), longest, with_border)
             counts += found[0]
             border += found[1]
         return counts, border

@@ -73,7 +73,7 @@ def summarize(matrix: Fingerprint | Difference, settings: Settings | None = None
     if select not in SELECTIONS:
         raise ParameterError(f"unknown selection {select!r}", f"one of {', '.join(SELECTIONS)}")
     settings.check(matrix)
-    lines = lines_of(matrix, settings, ask_symmetry=True)
+    lines = lines_of(matrix, settings)
     rows = [measure(of_band, settings) for of_band in lines]
     lams = [row["lam"] for row in rows]
     ents = [row["ent" if settings.convention == "paper" else "entr"] for row in rows]
