@@ -28,11 +28,14 @@ COST_PER_ENTRY = 150e-9  # one matrix entry, in all bands
 COST_PER_DIFFERENCE = 0.3e-9  # compare one label of two snapshots
 
 
+#: How many flows each transition has, and of all of them from, to and count.
+Moves = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
 class Engine(Protocol):
     """What both implementations offer; :mod:`nntf_cli.kernels.vectorized` says what each function does."""
 
-    count_moves: Callable[[np.ndarray, np.ndarray, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
-    tabulate: Callable[[np.ndarray, int, int], np.ndarray]
+    count_moves: Callable[[np.ndarray, np.ndarray, int, int], Moves]
     finish: Callable[[np.ndarray, np.ndarray, np.ndarray, int, bool], np.ndarray]
     count_stays: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
     shared_moves: Callable[[Flows, Flows | None], np.ndarray]
