@@ -266,8 +266,8 @@ def distances(a: Flows, normalize: str = "flows", b: Flows | None = None) -> np.
     """
     other = a if b is None else b
     shape = (a.n_transitions, other.n_transitions)
+    kernels = engine(_sharing_cost(a, other))  # loading them takes memory, so it comes first
     memory.require(8.0 * shape[0] * shape[1], f"the {shape[0]} x {shape[1]} matrix", "thin it with --every")
-    kernels = engine(_sharing_cost(a, other))
     divisor = {"flows": 0, "samples": 2 * a.n_samples, "none": 1}[normalize]
     return kernels.finish(kernels.shared_moves(a, b), a.moved, other.moved, divisor, b is None)
 
