@@ -286,10 +286,11 @@ def distances(
     """
     other, rounded = a if b is None else b, np.dtype(dtype)
     shape = (a.n_transitions, other.n_transitions)
+    kernels = engine(_sharing_cost(a, other))  # loading them takes memory, so it comes first
     memory.require(
         float(rounded.itemsize) * shape[0] * shape[1], f"the {shape[0]} x {shape[1]} matrix", "thin it with --every"
     )
-    return engine(_sharing_cost(a, other)).distances(a, b, _divisor(normalize, a), rounded)
+    return kernels.distances(a, b, _divisor(normalize, a), rounded)
 
 
 def _divisor(normalize: str, flows: Flows) -> int:

@@ -15,11 +15,15 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from nntf_cli import memory
 from nntf_cli.model import BandLines, Flows
 from nntf_cli.shares import n_ahead
 
 #: Seconds that importing numba and loading compiled kernels from its cache take.
 PRICE = 0.5
+
+#: Bytes that they take.
+_NUMBA_BYTES = 128 * 2**20
 
 #: Seconds per unit of work in numpy.
 COST_PER_LABEL = 2.0e-9  # compare two snapshots
@@ -70,6 +74,8 @@ def engine(seconds: float) -> Engine:
         from nntf_cli.kernels import vectorized
 
         return cast(Engine, vectorized)
+    if "numba" not in sys.modules:
+        memory.require(_NUMBA_BYTES, "loading the compiled kernels", "set NNTF_ENGINE=numpy, slower and without them")
     from nntf_cli.kernels import compiled
 
     return cast(Engine, compiled)
