@@ -5,8 +5,9 @@ Ferreira et al., "Neural network training fingerprint", Journal of Visualization
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,9 +28,6 @@ NORMALIZATIONS = ("flows", "samples", "none")
 
 #: Samples in a flow: signed, so that differences are what they look like; a log has fewer samples than fit.
 _COUNT = np.int32
-
-#: Most counters for tabulating the transitions of a panel; beyond, they are counted one by one.
-_TABLE = 2**21
 
 #: Labels from which on a panel is worth several threads.
 _WORTH_THREADS = 2**20
@@ -154,16 +152,24 @@ def flows(log: LabelLog, split: str | None = None, *, diagonal: bool = False) ->
     last, width = None, 0
     with task(f"{log.source} ({chosen.name}): counting moves", n_labels) as done:
         for panel in chosen.labels.panels():
-            if last is not None and panel.row > 0:
-                counter.count(panel.row - 1, np.stack([last, panel.labels[0]]), max(width, panel.width))
-            counter.count(panel.row, panel.labels, panel.width)
+            if last is None or panel.row == 0:
+                counter.count(0, panel.labels[0], panel.labels[1:], panel.width)
+            else:
+                counter.count(panel.row - 1, last, panel.labels, max(width, panel.width))
             last, width = panel.labels[-1], panel.width
             done(panel.labels.size)
     return counter.flows(log.step, chosen.labels.n_samples, log.n_classes)
 
 
-#: What moved in one transition: from, to, count.
-_Piece = tuple[np.ndarray, np.ndarray, np.ndarray]
+@dataclass
+class _Piece:
+    """What moved in consecutive transitions, of some samples."""
+
+    first: int  #: the first transition
+    n_flows: np.ndarray  #: of each
+    from_class: np.ndarray
+    to_class: np.ndarray
+    count: np.ndarray
 
 
 class _FlowCounter:
@@ -171,60 +177,45 @@ class _FlowCounter:
 
     def __init__(self, kernels: choice.Engine, n_transitions: int, missing: int, diagonal: bool) -> None:
         self._kernels, self._missing = kernels, missing
-        self._pieces: list[list[_Piece]] = [[] for _ in range(n_transitions)]
+        self._pieces: list[_Piece] = []
         self._n_bytes = 0
+        self._n_transitions = n_transitions
         self._stayed: list[np.ndarray] | None = (
             [np.zeros(0, dtype=np.int64) for _ in range(n_transitions)] if diagonal else None
         )
 
-    def count(self, first: int, rows: np.ndarray, width: int) -> None:
+    def count(self, first: int, previous: np.ndarray, rows: np.ndarray, width: int) -> None:
         """Add what happens to some samples from snapshot ``first`` on; labels are below ``width`` or missing."""
-        if (len(rows) - 1) * width * width <= _TABLE:
-            self._tabulate(first, rows, width)
-        else:
-            several = None if rows.size > _WORTH_THREADS else 1
-            for_each(lambda k: self._count_one(first + k, rows[k], rows[k + 1], width), range(len(rows) - 1), several)
+        if not len(rows):
+            return
+        moves = self._kernels.count_moves(previous, rows, self._missing, width)
+        self._pieces.append(_Piece(first, *moves))
+        self._n_bytes += sum(column.nbytes for column in moves)
         memory.require(2 * self._n_bytes, "what moved", "use fewer snapshots with --every, --from and --to")
-
-    def _tabulate(self, first: int, rows: np.ndarray, width: int) -> None:
-        table = self._kernels.tabulate(rows, self._missing, width)
-        classes = np.arange(width)
-        stayed = table[:, classes, classes].astype(np.int64)
-        table[:, classes, classes] = 0
-        i, before, after = np.nonzero(table)
-        columns = (before.astype(rows.dtype), after.astype(rows.dtype), table[i, before, after])
-        bounds = np.searchsorted(i, np.arange(len(table) + 1)).tolist()
-        for k in range(len(table)):
-            piece = [column[bounds[k] : bounds[k + 1]] for column in columns]
-            self._add(first + k, (piece[0], piece[1], piece[2]), stayed[k])
-
-    def _add(self, transition: int, piece: _Piece, stayed: np.ndarray | None) -> None:
-        self._pieces[transition].append(piece)
-        self._n_bytes += sum(column.nbytes for column in piece)
-        if self._stayed is not None and stayed is not None:
-            known = self._stayed[transition]
-            longer, shorter = (stayed, known) if len(stayed) >= len(known) else (known, stayed)
-            longer[: len(shorter)] += shorter
-            self._stayed[transition] = longer
-
-    def _count_one(self, transition: int, previous: np.ndarray, current: np.ndarray, width: int) -> None:
-        before, after, count = self._kernels.count_moves(previous, current, self._missing, width)
-        narrow = current.dtype
-        stayed = None
         if self._stayed is not None:
-            stayed = self._kernels.count_stays(previous, current, self._missing, width)
-        self._add(transition, (before.astype(narrow), after.astype(narrow), count.astype(_COUNT)), stayed)
+            several = None if rows.size > _WORTH_THREADS else 1
+            before = [previous, *rows[:-1]]
+            for_each(lambda k: self._add_stays(first + k, before[k], rows[k], width), range(len(rows)), several)
+
+    def _add_stays(self, transition: int, previous: np.ndarray, current: np.ndarray, width: int) -> None:
+        assert self._stayed is not None
+        stayed, known = self._kernels.count_stays(previous, current, self._missing, width), self._stayed[transition]
+        longer, shorter = (stayed, known) if len(stayed) >= len(known) else (known, stayed)
+        longer[: len(shorter)] += shorter
+        self._stayed[transition] = longer
 
     def flows(self, step: np.ndarray, n_samples: int, n_classes: int) -> Flows:
         """Return everything counted."""
-        merged = [_merge(self._pieces.pop(0)) for _ in range(len(self._pieces))]
-        start = np.concatenate([[0], np.cumsum([len(count) for _, _, count in merged])])
-        columns = [np.concatenate([piece[k] for piece in merged]) for k in range(3)]
+        pieces = sorted(self._pieces, key=lambda piece: piece.first)
+        self._pieces.clear()
+        if sum(len(piece.n_flows) for piece in pieces) > self._n_transitions:
+            pieces = [_merge(same) for same in _by_transition(pieces, self._n_transitions)]
+        start = np.concatenate([[0], np.cumsum(np.concatenate([piece.n_flows for piece in pieces]))])
         return Flows(
             start=start.astype(np.int64),
-            from_class=columns[0],
-            to_class=columns[1],
-            count=columns[2],
+            from_class=np.concatenate([piece.from_class for piece in pieces]),
+            to_class=np.concatenate([piece.to_class for piece in pieces]),
+            count=np.concatenate([piece.count for piece in pieces]),
             from_step=step[:-1],
             to_step=step[1:],
             n_samples=n_samples,
@@ -242,15 +233,27 @@ class _FlowCounter:
         return stayed
 
 
-def _merge(pieces: list[_Piece]) -> _Piece:
+def _by_transition(pieces: Sequence[_Piece], n_transitions: int) -> list[list[_Piece]]:
+    """Take pieces apart into those of each transition."""
+    parts: list[list[_Piece]] = [[] for _ in range(n_transitions)]
+    for piece in pieces:
+        bounds = np.concatenate([[0], np.cumsum(piece.n_flows)]).tolist()
+        for k, (begin, end) in enumerate(pairwise(bounds)):
+            columns = (column[begin:end] for column in (piece.from_class, piece.to_class, piece.count))
+            parts[piece.first + k].append(_Piece(piece.first + k, piece.n_flows[k : k + 1], *columns))
+    return parts
+
+
+def _merge(pieces: Sequence[_Piece]) -> _Piece:
     """Add up the pieces of one transition: the same flow may stand in several."""
-    if len(pieces) == 1:
-        return pieces[0]
-    before, after, count = (np.concatenate([piece[k] for piece in pieces]) for k in range(3))
+    before = np.concatenate([piece.from_class for piece in pieces])
+    after = np.concatenate([piece.to_class for piece in pieces])
+    count = np.concatenate([piece.count for piece in pieces])
     cells, place = np.unique(before.astype(np.uint64) << np.uint64(32) | after, return_inverse=True)
     total = np.zeros(len(cells), dtype=_COUNT)
     np.add.at(total, place, count)
-    return (cells >> np.uint64(32)).astype(before.dtype), (cells & np.uint64(2**32 - 1)).astype(after.dtype), total
+    columns = ((cells >> np.uint64(32)).astype(before.dtype), (cells & np.uint64(2**32 - 1)).astype(after.dtype))
+    return _Piece(pieces[0].first, np.array([len(cells)]), *columns, total)
 
 
 def distances(
@@ -283,10 +286,11 @@ def distances(
     """
     other, rounded = a if b is None else b, np.dtype(dtype)
     shape = (a.n_transitions, other.n_transitions)
+    kernels = engine(_sharing_cost(a, other))  # loading them takes memory, so it comes first
     memory.require(
         float(rounded.itemsize) * shape[0] * shape[1], f"the {shape[0]} x {shape[1]} matrix", "thin it with --every"
     )
-    return engine(_sharing_cost(a, other)).distances(a, b, _divisor(normalize, a), rounded)
+    return kernels.distances(a, b, _divisor(normalize, a), rounded)
 
 
 def _divisor(normalize: str, flows: Flows) -> int:

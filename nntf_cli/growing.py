@@ -96,7 +96,7 @@ class GrowingRun:
         self._steps.append(step)
         if previous is None:
             return np.zeros(0)
-        before, after, count = compiled.count_moves(previous, current, self._missing, self.n_classes)
+        _, before, after, count = compiled.count_moves(previous, current[np.newaxis], self._missing, self.n_classes)
         for column, values in ((self._from, before), (self._to, after), (self._count, count)):
             column.extend(values)
         self._start.extend(np.array([self._start.values[-1] + len(count)]))
@@ -167,9 +167,7 @@ class GrowingRun:
             raise InputError("has no transition yet", "append two snapshots first")
         settings = self._settings
         windows = settings.theiler_windows((n, n))
-        return measures_of(
-            lines_in_bands(self.lines, settings.bands, (n, n), *windows, symmetric=lambda: True), settings
-        )
+        return measures_of(lines_in_bands(self.lines, settings.bands, (n, n), *windows, lambda: True), settings)
 
 
 class _Column:

@@ -21,6 +21,8 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:([KMGT])(I?B)?|B)?", re.IGNORECA
 
 _limit: float | None = None
 
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of glibc's malloc.h
+
 
 def parse_size(text: str) -> float:
     """Return the bytes that a size stands for: ``600M``, ``2G`` and ``1.5GiB`` count by 1024, ``600MB`` by 1000.
@@ -43,6 +45,8 @@ def limited(n_bytes: float | None) -> Iterator[None]:
     """Stay below this peak for as long as the block runs; None changes nothing."""
     global _limit
     before, _limit = _limit, _limit if n_bytes is None else n_bytes
+    if n_bytes is not None:
+        _return_what_is_freed()
     try:
         yield
     finally:
@@ -99,7 +103,7 @@ def require(n_bytes: float, what: str, remedy: str = "", *, where: str = "") -> 
         users, why = _users_limit(), ""
         if users is not None and _users() < _system():
             why = f" under --max-memory {_readable(users)}"
-            remedy = ", or ".join(filter(None, [remedy, "raise it"]))
+            remedy = ", or ".join(filter(None, ["raise it", remedy]))
         raise LimitError(
             f"{what} needs {_readable(n_bytes)}, but only {_readable(limit)} may be used{why}", remedy, where=where
         )
@@ -134,6 +138,14 @@ def _address_space() -> float:
         if soft != resource.RLIM_INFINITY:
             return soft - _pages(0) * resource.getpagesize()
     return float("inf")
+
+
+def _return_what_is_freed() -> None:
+    """Have the C library give large blocks back at once; it would keep some for each thread, which count as held."""
+    with contextlib.suppress(ImportError, OSError, AttributeError):
+        import ctypes
+
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 2**20)
 
 
 def _resident() -> float:

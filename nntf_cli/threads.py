@@ -15,8 +15,9 @@ def for_each(work: Callable[[int], object], items: Iterable[int], threads: int |
 
     What has not begun by then never does, so an interrupt waits for the blocks at work and no longer.
     """
-    threads = n_threads() if threads is None else threads
-    if threads == 1:
+    items = list(items)
+    threads = min(n_threads() if threads is None else threads, len(items))
+    if threads < 2:
         for item in items:
             work(item)
         return

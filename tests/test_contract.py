@@ -220,12 +220,7 @@ def test_nothing_is_read_from_a_terminal():
 
 def _interrupted_while_writing(number, log, folder):
     """Send a signal once the temporary file has appeared; a slow disk makes sure that it is seen."""
-    code = (
-        "import os, sys, time\n"
-        "from nntf_cli.cli.main import main\n"
-        "os.fsync = lambda descriptor: time.sleep(30)\n"
-        "main(sys.argv[1:])\n"
-    )
+    code = "import os, time\nfrom nntf_cli.cli.main import main\nos.fsync = lambda descriptor: time.sleep(30)\nmain()\n"
     arguments = ["fingerprint", str(log), "-o", str(folder / "D.npy")]
     child = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE)
     temporary = folder / f".D.npy.{_MACHINE}.{child.pid}.tmp"

@@ -15,7 +15,7 @@ import planted
 from nntf_cli import fingerprint as room
 from nntf_cli.errors import InputError, LimitError, MismatchError, ParameterError
 from nntf_cli.fingerprint import distances, fingerprint, flows, hamming
-from nntf_cli.kernels import compiled, vectorized
+from nntf_cli.kernels import moves, vectorized
 from nntf_cli.model import NO_MISSING, LabelLog, Panel, Split
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -96,11 +96,12 @@ def test_the_cutting_into_panels_does_not_matter(panels):
         np.testing.assert_array_equal(getattr(whole, field.name), getattr(cut, field.name))
 
 
-@pytest.mark.parametrize("widest", [0, 4096])
-def test_counting_by_table_and_by_sorting_agree_with_the_definition(monkeypatch, widest):
-    monkeypatch.setattr(room, "_TABLE", 0)
-    for module in (compiled, vectorized):
-        monkeypatch.setattr(module, "_WIDEST_TABLE", widest)
+@pytest.mark.parametrize(("small", "large"), [(0, 0), (0, 12), (7, 12)])
+def test_counting_by_table_and_by_sorting_agree_with_the_definition(monkeypatch, small, large):
+    monkeypatch.setattr(moves, "_SMALL", small)
+    monkeypatch.setattr(moves, "_LARGE", large)
+    monkeypatch.setattr(vectorized, "_TABLE", 2**small)
+    monkeypatch.setattr(vectorized, "_WIDEST_TABLE", 2**large)
     labels, facts = planted.random_log(seed=5, n_snapshots=8, n_samples=60, n_classes=7, missing_fraction=0.2)
     counted = flows(log_of(labels, 7, facts["missing"]), diagonal=True)
     expected = naive.transitions(labels, 7, missing=facts["missing"])

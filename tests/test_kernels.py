@@ -14,19 +14,8 @@ from hypothesis.extra.numpy import arrays
 
 import naive
 from nntf_cli.kernels import blocks, choice, compiled, runs, sharing, vectorized
-from nntf_cli.model import NO_MISSING, Band, Flows
+from nntf_cli.model import Band, Flows
 from nntf_cli.rqa import Settings
-
-
-@settings(deadline=None, derandomize=True)
-@given(
-    rows=arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 30)), elements=st.integers(0, 4)),
-    missing=st.sampled_from([NO_MISSING, 4]),
-)
-def test_tabulated_transitions(rows, missing):
-    expected = naive.transitions(rows, 5, missing=missing)
-    for module in (compiled, vectorized):
-        np.testing.assert_array_equal(module.tabulate(rows, missing, 5), expected)
 
 
 @settings(deadline=None, derandomize=True)
@@ -48,21 +37,10 @@ GRID = sorted(
     {x for i in range(-10, 21) for e in [i / 20] for x in (e, np.nextafter(e, 2), np.nextafter(e, -2), e + 0.02)}
 )
 
-labels = st.sampled_from([np.uint8, np.uint16, np.uint32]).flatmap(
-    lambda dtype: arrays(dtype, st.tuples(st.just(2), st.integers(1, 50)), elements=st.integers(0, 6))
-)
-
 
 def assert_same(ours, theirs):
     for a, b in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-@settings(deadline=None, derandomize=True)
-@given(rows=labels, missing=st.sampled_from([NO_MISSING, 6, 2]), width=st.sampled_from([7, 600, 5000]))
-def test_moves_and_stays(rows, missing, width):
-    assert_same(*(module.count_moves(*rows, missing, width) for module in (compiled, vectorized)))
-    assert_same(*([module.count_stays(*rows, missing, width)] for module in (compiled, vectorized)))
 
 
 #: Bands that tile exactly, that share edges, that are many, that leave some values out.

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nntf_cli.kernels import compiled, lines, vectorized
-from nntf_cli.model import Band
-from nntf_cli.rqa import Settings
+from nntf_cli.errors import InputError
+from nntf_cli.fingerprint import fingerprint
+from nntf_cli.kernels import blocks, compiled, lines, sharing, vectorized
+from nntf_cli.labellog import open_log
+from nntf_cli.model import Axes, Axis, Band, Fingerprint
+from nntf_cli.rqa import Settings, per_band, summarize
 
 BANDS = [
     Settings(),
@@ -78,3 +83,29 @@ def test_lines_are_as_long_when_time_runs_backwards():
     ours = compiled.lines_of_panels(iter([values[::-1, ::-1][:5], values[::-1, ::-1][5:]]), *edges, 2, 1)
     theirs = vectorized.band_lines(values, *edges, 2, 1)
     assert_same_lines(ours._replace(main=ours.main[:, ::-1]), theirs)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("normalize", ["flows", "samples"])
+@pytest.mark.parametrize("permutations", [0, 9])
+def test_measures_of_distances_that_are_not_stored_are_those_of_stored_ones(
+    monkeypatch, engine, normalize, permutations
+):
+    monkeypatch.setenv("NNTF_ENGINE", engine)
+    monkeypatch.setattr(blocks, "_WIDTH", 4)
+    monkeypatch.setattr(sharing, "_blocks_are_cheaper", lambda *arguments: True)
+    log = open_log(Path(__file__).parent.parent / "sample_logs" / "lenet_wd_0.h5")
+    bands = Settings(convention="standard", permutations=permutations)
+    stored, streamed = (fingerprint(log, "train", normalize=normalize, stored=kept) for kept in (True, False))
+    assert not isinstance(streamed.matrix, np.ndarray)
+    assert per_band(streamed, bands) == per_band(stored, bands)
+    assert summarize(streamed, bands).lam == summarize(stored, bands).lam
+    assert streamed.shape == stored.shape
+    np.testing.assert_array_equal(streamed.distances, stored.distances)
+
+
+def test_recurrence_is_not_decided_from_rounded_distances():
+    axis = Axis()
+    rounded = Fingerprint(np.zeros((3, 3), dtype=np.float32), Axes(axis, axis), origin="D.npy")
+    with pytest.raises(InputError, match="D.npy: holds 32-bit values.*give the label log"):
+        per_band(rounded)

@@ -5,6 +5,7 @@ Threads, for numpy, the kernels and the system release the GIL, and a process ea
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -83,6 +84,8 @@ def _attempt(work: Callable[[_Item], _Result], item: _Item) -> _Outcome[_Result]
     try:
         return _Outcome([work(item)])
     except (NntfError, MemoryError) as error:
+        if not os.environ.get("NNTF_DEBUG"):
+            error.__traceback__ = None  # it would keep all that the work has read until it is reported
         return _Outcome(error=error)
 
 

@@ -9,9 +9,20 @@ from nntf_cli.cli import signals
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run ``nntf`` and leave the process with its exit code."""
-    signals.arm()
+    """Run ``nntf`` and leave the process with its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        A command line from Python, which gets a :class:`SystemExit`. Without it, the process is taken to be ours:
+        its arguments are read, its signals handled, and it ends here.
+    """
+    if arguments is None:
+        signals.arm()
     from nntf_cli.cli import boundary
     from nntf_cli.cli.group import invoke
 
-    sys.exit(boundary.run(invoke, arguments))
+    code = boundary.run(invoke, arguments)
+    if arguments is None:
+        boundary.end(code)
+    sys.exit(code)

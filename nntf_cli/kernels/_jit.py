@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit
+from numba.extending import register_jitable
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -33,6 +34,11 @@ def jit(function: _Function) -> _Function:
             return compiled(*arguments)
 
     return cast(_Function, call)
+
+
+def inner(function: _Function) -> _Function:
+    """Let kernels call a function, which is compiled along with them."""
+    return cast(_Function, register_jitable(function))
 
 
 def _compiled(function: Callable[..., object]) -> Any:

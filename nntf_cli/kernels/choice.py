@@ -15,11 +15,15 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from nntf_cli import memory
 from nntf_cli.model import BandLines, Flows
 from nntf_cli.shares import n_ahead
 
 #: Seconds that importing numba and loading compiled kernels from its cache take.
 PRICE = 0.5
+
+#: Bytes that they take.
+_NUMBA_BYTES = 128 * 2**20
 
 #: Seconds per unit of work in numpy.
 COST_PER_LABEL = 2.0e-9  # compare two snapshots
@@ -28,11 +32,14 @@ COST_PER_ENTRY = 150e-9  # one matrix entry, in all bands
 COST_PER_DIFFERENCE = 0.3e-9  # compare one label of two snapshots
 
 
+#: How many flows each transition has, and of all of them from, to and count.
+Moves = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
+
 class Engine(Protocol):
     """What both implementations offer; :mod:`nntf_cli.kernels.vectorized` says what each function does."""
 
-    count_moves: Callable[[np.ndarray, np.ndarray, int, int], tuple[np.ndarray, np.ndarray, np.ndarray]]
-    tabulate: Callable[[np.ndarray, int, int], np.ndarray]
+    count_moves: Callable[[np.ndarray, np.ndarray, int, int], Moves]
     finish: Callable[[np.ndarray, np.ndarray, np.ndarray, int, bool], np.ndarray]
     count_stays: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
     shared_moves: Callable[[Flows, Flows | None], np.ndarray]
@@ -67,6 +74,8 @@ def engine(seconds: float) -> Engine:
         from nntf_cli.kernels import vectorized
 
         return cast(Engine, vectorized)
+    if "numba" not in sys.modules:
+        memory.require(_NUMBA_BYTES, "loading the compiled kernels", "set NNTF_ENGINE=numpy, slower and without them")
     from nntf_cli.kernels import compiled
 
     return cast(Engine, compiled)

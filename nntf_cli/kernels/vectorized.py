@@ -8,77 +8,93 @@ import numpy as np
 
 from nntf_cli.kernels.runs import band_lines
 from nntf_cli.model import Flows
+from nntf_cli.threads import for_each
 
 __all__ = [
-    "band_lines", "count_differences", "count_moves", "count_stays", "finish", "is_symmetric", "mirror",
-    "shared_moves", "tabulate",
+    "band_lines", "count_differences", "count_moves", "count_stays", "distance_panels", "distances", "finish",
+    "is_symmetric", "mirror", "shared_moves",
 ]  # fmt: skip
 
 #: Widest label range whose moves are counted in a table instead of by sorting.
 _WIDEST_TABLE = 512
 
+#: Most counters for tabulating several transitions at once.
+_TABLE = 2**21
+
+#: Labels from which on a panel is worth several threads.
+_WORTH_THREADS = 2**20
+
 
 def count_moves(
-    previous: np.ndarray, current: np.ndarray, missing: int, width: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count the samples that moved from class to class.
+    previous: np.ndarray, rows: np.ndarray, missing: int, width: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Count the samples that moved from class to class, from snapshot to snapshot.
 
     Parameters
     ----------
-    previous, current : ndarray of uint8, uint16 or uint32, shape (N,)
-        Labels before and after.
+    previous : ndarray of uint8, uint16 or uint32, shape (N,)
+        The labels before.
+    rows : ndarray of the same type, shape (R, N)
+        The labels of the snapshots that follow, R at least 1.
     missing : int
         The label that takes part in nothing.
     width : int
-        Above every label.
+        Above every other label.
 
     Returns
     -------
-    from_class, to_class : ndarray of int
-        In increasing order of (from, to).
-    count : ndarray of int
+    n_flows : ndarray of int64, shape (R,)
+        How many of the following belong to each transition.
+    from_class, to_class : ndarray of the type of labels
+        In increasing order of (from, to) within each transition.
+    count : ndarray of int32
         Samples, all positive.
     """
-    moved = _moved(previous, current, missing)
-    before, after = previous[moved].astype(np.int64), current[moved].astype(np.int64)
-    if width <= _WIDEST_TABLE:
-        table = np.bincount(before * width + after)
-        cells = np.flatnonzero(table)
-        return *np.divmod(cells, width), table[cells]
-    cells, counts = np.unique(before * width + after, return_counts=True)
-    return *np.divmod(cells, width), counts
+    pairs = list(zip([previous, *rows[:-1]], rows, strict=True))
+    n_cells = width * width
+    if len(rows) * n_cells <= _TABLE:
+        table = np.empty((len(rows), n_cells), dtype=np.int32)
+        for counts, (before, after) in zip(table, pairs, strict=True):
+            counts[:] = np.bincount(_cells(before, after, missing, width), minlength=n_cells)
+        transition, cells = np.nonzero(table)
+        n_flows, count = np.bincount(transition, minlength=len(rows)), table[transition, cells]
+    else:
+        n_flows, cells, count = _count_one_by_one(pairs, missing, width)
+    from_class, to_class = np.divmod(cells, width)
+    return n_flows, from_class.astype(rows.dtype), to_class.astype(rows.dtype), count.astype(np.int32)
 
 
-def _moved(previous: np.ndarray, current: np.ndarray, missing: int) -> np.ndarray:
-    moved = np.flatnonzero(previous != current)
-    if missing <= np.iinfo(current.dtype).max:
-        moved = moved[(previous[moved] != missing) & (current[moved] != missing)]
-    return moved
+def _count_one_by_one(
+    pairs: list[tuple[np.ndarray, np.ndarray]], missing: int, width: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    found: list[tuple[np.ndarray, np.ndarray]] = [(np.empty(0), np.empty(0))] * len(pairs)
+
+    def count(k: int) -> None:
+        cells = _cells(*pairs[k], missing, width)
+        if width <= _WIDEST_TABLE:
+            table = np.bincount(cells)
+            known = np.flatnonzero(table)
+            found[k] = known, table[known]
+        else:
+            cells.sort()
+            first = np.flatnonzero(cells[1:] != cells[:-1]) + 1
+            first = np.concatenate([np.zeros(min(1, len(cells)), dtype=np.intp), first])
+            found[k] = cells[first], np.diff(first, append=len(cells))
+
+    for_each(count, range(len(pairs)), None if len(pairs) * len(pairs[0][0]) > _WORTH_THREADS else 1)
+    sizes = np.array([len(cells) for cells, _ in found])
+    return sizes, np.concatenate([cells for cells, _ in found]), np.concatenate([counts for _, counts in found])
 
 
-def tabulate(rows: np.ndarray, missing: int, width: int) -> np.ndarray:
-    """Count all transitions between consecutive rows, for few classes.
-
-    Parameters
-    ----------
-    rows : ndarray, shape (R, N)
-        Labels of consecutive snapshots, below ``width`` or missing.
-    missing, width
-        As for :func:`count_moves`.
-
-    Returns
-    -------
-    ndarray of int32, shape (R - 1, width, width)
-        The matrices δ, diagonals included.
-    """
-    table = np.zeros((len(rows) - 1, width, width), dtype=np.int32)
-    for counts, before, after in zip(table, rows[:-1], rows[1:], strict=True):
-        if missing <= np.iinfo(rows.dtype).max:
-            present = (before != missing) & (after != missing)
-            before, after = before[present], after[present]
-        cells = before.astype(np.int64) * width + after
-        counts[:] = np.bincount(cells, minlength=width * width).reshape(width, width)
-    return table
+def _cells(before: np.ndarray, after: np.ndarray, missing: int, width: int) -> np.ndarray:
+    """Return ``from * width + to`` of each sample that moved, in the smallest type that holds it."""
+    moved = np.flatnonzero(before != after)
+    if missing <= np.iinfo(before.dtype).max:
+        gone = (before == missing) | (after == missing)
+        if gone.any():
+            moved = moved[~gone[moved]]
+    kind = np.min_scalar_type(width**2 - 1)
+    return before[moved].astype(kind) * kind.type(width) + after[moved].astype(kind)
 
 
 def count_stays(previous: np.ndarray, current: np.ndarray, missing: int, width: int) -> np.ndarray:

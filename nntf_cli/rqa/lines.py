@@ -77,10 +77,10 @@ def count_lines(
     kernels = engine(COST_PER_ENTRY * values.shape[0] * values.shape[1])
     if panels is not None:
         counted: BandLines = kernels.lines_of_panels(panels, *how)
-    else:
-        counted = kernels.band_lines(values if isinstance(values, np.ndarray) else values.whole(), *how)
-    symmetric = cache(lambda: not isinstance(values, np.ndarray) or is_symmetric(values))
-    return lines_in_bands(counted, bands, values.shape, theiler, theiler_vertical, symmetric)
+        return lines_in_bands(counted, bands, values.shape, theiler, theiler_vertical, lambda: True)
+    whole = values if isinstance(values, np.ndarray) else values.whole()
+    counted = kernels.band_lines(whole, *how)
+    return lines_in_bands(counted, bands, whole.shape, theiler, theiler_vertical, cache(lambda: is_symmetric(whole)))
 
 
 def lines_in_bands(

@@ -15,21 +15,26 @@ N_BANDS = 20
 # -- ours
 
 
-def ours_in_process(log: Path) -> object:
-    """From a log to D and all bands."""
+def ours_in_process(log) -> object:
+    """From labels to D and all bands."""
     from nntf_cli.fingerprint import fingerprint
-    from nntf_cli.labellog import open_log
-    from nntf_cli.rqa import per_band
+    from nntf_cli.rqa import Settings, per_band
 
-    return per_band(fingerprint(open_log(log)))
+    return per_band(fingerprint(log), Settings(permutations=0))
 
 
-def ours_count(log: Path):
+def ours_count(log: Path, every: int = 1):
     """Read and count."""
     from nntf_cli.fingerprint import flows
     from nntf_cli.labellog import open_log
 
-    return flows(open_log(log))
+    return flows(open_log(log).select(every))
+
+
+def read_then_count(log: Path, n_classes: int) -> object:
+    """Read as one does with h5py, and count as we do."""
+    with h5py.File(log) as file:
+        return ours_count_in_memory(log_in_memory(file["labels"][:], n_classes))
 
 
 def log_in_memory(labels: np.ndarray, n_classes: int):
@@ -72,6 +77,30 @@ def ours_rqa(matrix: np.ndarray) -> object:
     return per_band(Fingerprint(matrix, Axes(axis, axis)), Settings(convention="standard"))
 
 
+def one_more(labels: np.ndarray, n_classes: int, flows):
+    """Return two ways to the row of D that the last snapshot adds: ours, and numpy's for few classes."""
+    from nntf_cli.growing import GrowingRun
+
+    run, step = GrowingRun(labels.shape[1], n_classes), iter(range(10**9))
+    for row in labels:
+        run.append(next(step), row)
+    turns = [labels[-2], labels[-1]]
+
+    def ours() -> object:
+        turns.reverse()
+        return run.append(next(step), turns[1])
+
+    table = dense(flows) if n_classes < 100 else None
+
+    def numpys() -> object:
+        counts = np.bincount(labels[-2].astype(np.int64) * n_classes + labels[-1])
+        assert counts.any()
+        total = table.sum(axis=1) + table[-1].sum()
+        return 1 - 2 * np.minimum(table, table[-1]).sum(axis=1) / total
+
+    return ours, numpys
+
+
 # -- plain loops
 
 
@@ -100,8 +129,8 @@ def bincount(labels: np.ndarray) -> list[np.ndarray]:
     return [np.bincount(a.astype(np.int64) * n + b, minlength=n * n) for a, b in zip(labels, labels[1:], strict=False)]
 
 
-def vectorized(log: Path) -> np.ndarray:
-    """From a log to D and the laminarity of all bands, without a loop over samples or entries."""
+def vectorized(log: Path, out: Path) -> None:
+    """From a log to D on disk and the vertical lines of all bands, without a loop over samples or entries."""
     with h5py.File(log) as file:
         labels = file["labels"][:]
     n = int(labels.max()) + 1
@@ -117,10 +146,18 @@ def vectorized(log: Path) -> np.ndarray:
         padded = np.pad(recurrence.T, ((0, 0), (0, 1))).ravel().astype(np.int8)
         steps = np.diff(padded, prepend=0)
         np.bincount(np.flatnonzero(steps == -1) - np.flatnonzero(steps == 1))
-    return matrix
+    np.save(out, matrix)
 
 
 # -- packages
+
+
+def imshow(matrix: Path, out: Path, n: int) -> str:
+    """Return the statements that draw the first n rows and columns as one does with pyplot."""
+    return (
+        "import matplotlib; matplotlib.use('Agg'); import matplotlib.pyplot as plt, numpy as np; "
+        f"plt.imshow(np.load({str(matrix)!r}, mmap_mode='r')[:{n}, :{n}]); plt.colorbar(); plt.savefig({str(out)!r})"
+    )
 
 
 def scipy_is_there() -> bool:
@@ -133,20 +170,22 @@ def pyunicorn_is_there() -> bool:
     return find_spec("pyunicorn") is not None
 
 
-def dense(flows) -> np.ndarray:
-    """Return the flows as (transitions, cells), over the cells that ever moved."""
+def dense(flows, n: int | None = None) -> np.ndarray:
+    """Return the flows of the first n transitions as (n, cells), over the cells that ever moved."""
     cells = flows.from_class.astype(np.int64) * flows.n_classes + flows.to_class
     known, place = np.unique(cells, return_inverse=True)
-    table = np.zeros((flows.n_transitions, len(known)))
-    table[np.repeat(np.arange(flows.n_transitions), np.diff(flows.start)), place] = flows.count
+    n = flows.n_transitions if n is None else n
+    end = flows.start[n]
+    table = np.zeros((n, len(known)))
+    table[np.repeat(np.arange(n), np.diff(flows.start[: n + 1])), place[:end]] = flows.count[:end]
     return table
 
 
-def pdist(flows) -> np.ndarray:
-    """Bray-Curtis of all pairs."""
+def pdist(flows, n: int | None = None) -> np.ndarray:
+    """Bray-Curtis of all pairs, or of the first n, over all cells that ever moved."""
     from scipy.spatial.distance import pdist, squareform
 
-    return squareform(pdist(dense(flows), "braycurtis"))
+    return squareform(pdist(dense(flows, n), "braycurtis"))
 
 
 def sparse_minimum(flows, n_rows: int) -> list[np.ndarray]:
@@ -161,10 +200,10 @@ def sparse_minimum(flows, n_rows: int) -> list[np.ndarray]:
 
 
 def pyunicorn(matrix: np.ndarray) -> None:
-    """One recurrence plot per band, and its measures."""
+    """One recurrence plot per band, of every second band, and its lines."""
     from pyunicorn.timeseries import RecurrencePlot
 
-    for k in range(N_BANDS):
+    for k in range(0, N_BANDS, 2):
         plot = RecurrencePlot(np.arange(2.0), threshold=1.0, silence_level=3)
         plot.R = ((matrix >= k / N_BANDS) & (matrix < (k + 1) / N_BANDS)).astype(np.int8)
         plot.N = len(matrix)
@@ -173,4 +212,4 @@ def pyunicorn(matrix: np.ndarray) -> None:
 
 
 if __name__ == "__main__":
-    vectorized(Path(sys.argv[1]))
+    vectorized(*map(Path, sys.argv[1:]))

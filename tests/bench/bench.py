@@ -1,6 +1,6 @@
 """Ours against a named baseline, in alternation, on this machine: medians, ratios, peak memory.
 
-    make bench                 everything; a quarter of an hour, and 2 GB in build/bench
+    make bench                 everything; twenty minutes, and 5 GB in build/bench
     make bench BENCH=W1        what runs on one workload
 
 Ratios mean something on any machine, seconds only on this one. Peers that are not installed are skipped with a line.
@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,23 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import baselines
-import workloads
-
-PYTHON = sys.executable
-ROUNDS = 5
-
-
-@dataclass
-class Race:
-    """Two ways to the same result."""
-
-    workload: str
-    what: str
-    ours: Callable[[], object] | list[str]  #: something to call, or a command line
-    baseline: Callable[[], object] | list[str]
-    against: str
-    share: float = 1.0  #: of the work that the baseline does; its time is divided by this
-    rounds: int = ROUNDS
+from races import GROUPS, PYTHON, Race
 
 
 @dataclass
@@ -95,127 +79,6 @@ def run(race: Race) -> tuple[Outcome, Outcome]:
     )
     baseline.seconds /= race.share
     return ours, baseline
-
-
-def nntf(*arguments: object) -> list[str]:
-    """Return the command line of ours."""
-    return [PYTHON, "-m", "nntf_cli", *map(str, arguments)]
-
-
-def start_up(folder: Path) -> Iterator[Race]:
-    """What a user waits for before anything happens."""
-    yield Race("-", "nntf --help", nntf("--help"), [PYTHON, "-c", "import click"], "import click")
-
-
-def w1(folder: Path) -> Iterator[Race]:
-    """The paper's size."""
-    log, out = workloads.make("W1", folder), folder / "W1.npy"
-    reading = f"import click, numpy, h5py; h5py.File({str(log)!r})['labels'][:]"
-    yield Race(
-        "W1", "fingerprint, process", nntf("fingerprint", log, "-o", out), [PYTHON, "-c", reading], "imports + read"
-    )
-    labels = workloads.read(log)
-    few = labels[:4]
-    yield Race(
-        "W1", "labels to D and 20 bands", lambda: baselines.ours_in_process(log), lambda: baselines.naive_loops(few),
-        "plain loops (3 of 49 transitions)", share=baselines.naive_share(len(few), len(labels)), rounds=3,
-    )  # fmt: skip
-    many = [log] * 20
-    yield Race(
-        "W1", "20 logs in one call", nntf("fingerprint", *copies(log, folder, len(many)), "-o", f"{folder}/many/"),
-        ["sh", "-c", " && ".join(" ".join(nntf("fingerprint", log, "-o", out)) for log in many)], "20 calls", rounds=3,
-    )  # fmt: skip
-    drawn = folder / "W1.png"
-    yield Race(
-        "W1", "render, process", nntf("render", out, "-o", drawn),
-        [PYTHON, "-c", "import matplotlib.figure, matplotlib.backends.backend_agg"], "import matplotlib.figure",
-    )  # fmt: skip
-
-
-def copies(log: Path, folder: Path, n: int) -> list[Path]:
-    """Return n logs of different names."""
-    paths = [folder / f"W1_{i}.h5" for i in range(n)]
-    for path in paths:
-        if not path.exists():
-            os.link(log, path)
-    return paths
-
-
-def w2(folder: Path) -> Iterator[Race]:
-    """Many snapshots."""
-    log, out = workloads.make("W2", folder), folder / "W2.npy"
-    labels = workloads.read(log)
-    held = baselines.log_in_memory(labels, workloads.WORKLOADS["W2"].n_classes)
-    yield Race(
-        "W2",
-        "count moves",
-        lambda: baselines.ours_count_in_memory(held),
-        lambda: baselines.bincount(labels),
-        "numpy.bincount",
-    )
-    flows = baselines.ours_count(log)
-    if baselines.scipy_is_there():
-        yield Race(
-            "W2",
-            "D",
-            lambda: baselines.ours_distances(flows),
-            lambda: baselines.pdist(flows),
-            "scipy pdist(braycurtis)",
-        )
-    matrix = baselines.ours_distances(flows)
-    if baselines.pyunicorn_is_there():
-        yield Race(
-            "W2",
-            "20 bands of RQA",
-            lambda: baselines.ours_rqa(matrix),
-            lambda: baselines.pyunicorn(matrix),
-            "pyunicorn",
-        )
-    yield Race(
-        "W2", "log to D and table, process", ["sh", "-c", f"{' '.join(nntf('fingerprint', log, '-o', out))} && "
-        f"{' '.join(nntf('rqa', out, '-o', folder / 'W2.csv'))}"],
-        [PYTHON, str(Path(baselines.__file__)), str(log)], "vectorized numpy", rounds=3,
-    )  # fmt: skip
-
-
-def w3(folder: Path) -> Iterator[Race]:
-    """ImageNet."""
-    log, packed = workloads.make("W3", folder), workloads.make("W3gz", folder)
-    reading = "import h5py; h5py.File({!r})['labels'][:]"
-    yield Race(
-        "W3", "fingerprint, process", nntf("fingerprint", log, "-o", folder / "W3.npy"),
-        [PYTHON, "-c", reading.format(str(log))], "h5py ds[:] alone", rounds=3,
-    )  # fmt: skip
-    yield Race(
-        "W3", "the same, gzip", nntf("fingerprint", packed, "-o", folder / "W3gz.npy"),
-        [PYTHON, "-c", reading.format(str(packed))], "h5py ds[:] alone", rounds=3,
-    )  # fmt: skip
-    yield from sparse_race("W3", log)
-
-
-def w5(folder: Path) -> Iterator[Race]:
-    """A vocabulary."""
-    log = workloads.make("W5", folder)
-    reading = f"import h5py; h5py.File({str(log)!r})['labels'][:]"
-    yield Race(
-        "W5", "fingerprint, process", nntf("fingerprint", log, "-o", folder / "W5.npy"),
-        [PYTHON, "-c", reading], "h5py ds[:] alone", rounds=3,
-    )  # fmt: skip
-    yield from sparse_race("W5", log)
-
-
-def sparse_race(name: str, log: Path) -> Iterator[Race]:
-    """Compare D with scipy's sparse minimum over all pairs, of which the baseline does a few rows."""
-    if baselines.scipy_is_there():
-        flows = baselines.ours_count(log)
-        n, rows = flows.n_transitions, 4
-        yield Race(
-            name, "D", lambda: baselines.ours_distances(flows), lambda: baselines.sparse_minimum(flows, rows),
-            f"scipy.sparse minimum ({rows} of {n} rows)", share=rows * n / (n * (n + 1) / 2), rounds=3,
-        )  # fmt: skip
-
-
-GROUPS = {"start": start_up, "W1": w1, "W2": w2, "W3": w3, "W5": w5}
 
 
 def main() -> None:
