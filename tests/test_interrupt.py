@@ -113,7 +113,7 @@ STUCK = {
         while True: work()
     """,
     "kernels in threads": """
-        from nntf_cli.kernels.threads import for_each
+        from nntf_cli.threads import for_each
         import ctypes
         for_each(lambda k: [ctypes.CDLL(None).sleep(20) for _ in range(3)], range(8), 2)
     """,

@@ -18,11 +18,11 @@ from nntf_cli.cli.jobs import run_each
 from nntf_cli.cli.outputs import files_for
 from nntf_cli.cli.progress import Meter
 from nntf_cli.errors import InputError, LimitError, OutputError, ParameterError
-from nntf_cli.kernels.threads import for_each, n_threads
 from nntf_cli.labellog import write_log
 from nntf_cli.memory import parse_size
 from nntf_cli.progress import listening, task
 from nntf_cli.shares import Crew, limited_threads, member_of
+from nntf_cli.threads import for_each, n_threads
 from running import refused, run, succeeded
 
 
