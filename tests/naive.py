@@ -450,28 +450,6 @@ def chance(rr, l_min=2):
     return 1 - in_short_lines
 
 
-def lam_chance_by_permutation(B, v_min=2, n=1000, seed=0):
-    """Mean LAM of ``n`` random permutations of the upper triangle, mirrored, main diagonal kept.
-
-    None if nothing recurs. The number of points does not change, so no draw can be undefined.
-    """
-    size = len(B)
-    if not np.any(B):
-        return None
-    rng = np.random.default_rng(seed)
-    cells = [(i, j) for i in range(size) for j in range(i + 1, size)]
-    values = [int(B[i][j]) for i, j in cells]
-    total = 0.0
-    for _ in range(n):
-        shuffled = [[0] * size for _ in range(size)]
-        for i in range(size):
-            shuffled[i][i] = int(B[i][i])
-        for (i, j), source in zip(cells, rng.permutation(len(cells)).tolist(), strict=True):
-            shuffled[i][j] = shuffled[j][i] = values[source]
-        total += line_share(vertical_lines(shuffled), v_min)
-    return total / n
-
-
 def shuffled(D, n, seed=0, nearest=None):
     """Yield ``n`` matrices whose entries with |i - j| >= ``nearest`` are shuffled, all others as in D.
 
@@ -482,9 +460,8 @@ def shuffled(D, n, seed=0, nearest=None):
     square = n_rows == n_columns
     symmetric = square and np.array_equal(D, D.T)
     nearest = int(square) if nearest is None else nearest
-    cells = [
-        (i, j) for i in range(n_rows) for j in range(n_columns) if abs(i - j) >= nearest and (j > i or not symmetric)
-    ]
+    everywhere = ((i, j) for i in range(n_rows) for j in range(n_columns))
+    cells = [(i, j) for i, j in everywhere if abs(i - j) >= nearest and (j > i or not symmetric)]
     rng = np.random.Generator(np.random.PCG64(seed))
     for _ in range(n):
         result = D.copy()
@@ -494,6 +471,16 @@ def shuffled(D, n, seed=0, nearest=None):
             if symmetric:
                 result[j, i] = value
         yield result
+
+
+def lam_chance_by_permutation(B, v_min=2, n=1000, seed=0):
+    """Mean LAM of ``n`` random permutations of a symmetric B; None if nothing recurs.
+
+    The number of points does not change, so no draw can be undefined.
+    """
+    if not np.any(B):
+        return None
+    return sum(line_share(vertical_lines(drawn), v_min) for drawn in shuffled(B, n, seed)) / n
 
 
 def permutation_p(observed, permuted):
