@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FORMATS = ("npy", "csv", "npz", "h5")
 
 
-@click.command("diff", short_help="Subtract one fingerprint from another.")
+@click.command("diff")
 @click.argument("a")
 @click.argument("b", required=False)
 @options.output("the difference")

@@ -22,7 +22,7 @@ TRANSITION_FORMATS = ("npz", "h5", "csv", "npy")
 
 
 # fmt: off
-@click.command("fingerprint", short_help="Compute the distance matrix of a training run.")
+@click.command("fingerprint")
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @options.output("the matrix")
 @options.fmt(FORMATS, "npy")

@@ -11,8 +11,15 @@ import click
 
 from nntf_cli import __version__
 
-#: Subcommands in working order; each lives in the module of its name.
-COMMANDS = ("info", "fingerprint", "diff", "rqa", "render")
+#: Subcommands in working order, each with what ``nntf --help`` says of it; it lives in the module of its name. That is
+#: not asked there, for the help shall not wait for all of them to be loaded.
+COMMANDS = {
+    "info": "Say what is in label logs.",
+    "fingerprint": "Compute the distance matrix of a training run.",
+    "diff": "Subtract one fingerprint from another.",
+    "rqa": "Quantify recurrence: a table, one row per run or per band.",
+    "render": "Draw fingerprints, differences, bands and transitions.",
+}
 
 
 class _LazyGroup(click.Group):
@@ -25,6 +32,10 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"nntf_cli.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

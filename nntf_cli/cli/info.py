@@ -12,7 +12,7 @@ from nntf_cli.cli.options import Choice
 from nntf_cli.errors import NntfError
 
 
-@click.command("info", short_help="Say what is in label logs.")
+@click.command("info")
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 @options.jobs

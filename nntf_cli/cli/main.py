@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     if arguments is None:
         signals.arm()
+    # a product of two large matrices is computed nowhere, and starting a thread for each processor takes time
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from nntf_cli.cli import boundary
     from nntf_cli.cli.group import invoke
 

@@ -20,7 +20,7 @@ FORMATS: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 
 
 # fmt: off
-@click.command("render", short_help="Draw fingerprints, differences, bands and transitions.")
+@click.command("render")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @options.output("the figure")
 @options.fmt(FORMATS, "png")

@@ -26,7 +26,7 @@ _FOR_PROGRAMS = ("csv", "json")
 
 
 # fmt: off
-@click.command("rqa", short_help="Quantify recurrence: a table, one row per run or per band.")
+@click.command("rqa")
 @click.argument("inputs", nargs=-1, metavar="INPUT...")
 @click.option("-b", "--bands", "width", type=BandWidthType(), default="0.05", show_default=True,
               help="Width of the bands that tile [0, 1]; 1 / WIDTH is a whole number. With --range, a share of it.")
