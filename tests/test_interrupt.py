@@ -17,12 +17,15 @@ from running import NNTF
 
 pytestmark = pytest.mark.process
 
-#: A process whose parent does not ignore Ctrl-C, whatever started this one, and that says when it gets to main().
+#: A process whose parent does not ignore Ctrl-C, whatever started this one, and that says when it listens: what comes
+#: before, the start of Python, is not ours.
 _CODE = """
 import os, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
+from nntf_cli.cli import signals
 from nntf_cli.cli.main import main
-os.write({ready}, b"x")
+arm = signals.arm
+signals.arm = lambda: (arm(), os.write({ready}, b"x"))
 main()
 """
 
@@ -183,8 +186,8 @@ def test_the_second_one_does_not_wait(tmp_path):
         "from nntf_cli.cli import boundary, signals\n"
         "signals.PATIENCE = 60\n"
         "def command(arguments):\n"
-        "    os.write(1, b'x')\n"
         "    try:\n"
+        "        os.write(1, b'x')\n"
         "        time.sleep(60)\n"
         "    finally:\n"
         "        os.write(1, b'y')\n"

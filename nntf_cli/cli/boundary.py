@@ -60,6 +60,7 @@ def end(code: int) -> None:
     """
     if not os.environ.get("NNTF_DEBUG"):
         atexit._run_exitfuncs()
+        signals.tidy_up()
         os._exit(code)
 
 

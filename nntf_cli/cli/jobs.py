@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -57,16 +57,19 @@ def run_each(
         What ``work`` returned for the good ones, in the order of the inputs, as are notes and errors.
     """
     code, results = 0, []
-    for outcome in _outcomes(items, work, noun):
-        say(outcome.lines)
-        results += outcome.results
-        if outcome.error is not None:
-            one_code = report_one(outcome.error)
-            code = code or one_code
+    with closing(_outcomes(items, work, noun)) as outcomes:
+        for outcome in outcomes:
+            say(outcome.lines)
+            results += outcome.results
+            if outcome.error is not None:
+                one_code = report_one(outcome.error)
+                code = code or one_code
     return code, results
 
 
-def _outcomes(items: Sequence[_Item], work: Callable[[_Item], _Result], noun: str) -> Iterator[_Outcome[_Result]]:
+def _outcomes(
+    items: Sequence[_Item], work: Callable[[_Item], _Result], noun: str
+) -> Generator[_Outcome[_Result], None, None]:
     n_workers = min(_n_jobs(), len(items))
     if len(items) < 2:
         return (_attempt(work, item) for item in items)
@@ -85,7 +88,8 @@ def _attempt(work: Callable[[_Item], _Result], item: _Item) -> _Outcome[_Result]
         return _Outcome([work(item)])
     except (NntfError, MemoryError) as error:
         if not os.environ.get("NNTF_DEBUG"):
-            error.__traceback__ = None  # it would keep all that the work has read until it is reported
+            # they would keep all that the work has read until it is reported
+            error.__traceback__ = error.__cause__ = error.__context__ = None
         return _Outcome(error=error)
 
 
@@ -100,12 +104,12 @@ class _Team(Generic[_Item, _Result]):
         self._n_done, self._lock = 0, threading.Lock()
         self._count(0)
 
-    def in_turn(self, items: Sequence[_Item]) -> Iterator[_Outcome[_Result]]:
+    def in_turn(self, items: Sequence[_Item]) -> Generator[_Outcome[_Result], None, None]:
         """Yield the outcomes as they come about, one after the other."""
         for number, item in enumerate(items):
             yield self._one(number, item)
 
-    def side_by_side(self, items: Sequence[_Item]) -> Iterator[_Outcome[_Result]]:
+    def side_by_side(self, items: Sequence[_Item]) -> Generator[_Outcome[_Result], None, None]:
         """Yield the outcomes in order; what did not fit beside others is done again when it is alone."""
         from concurrent.futures import ThreadPoolExecutor, wait
 
@@ -114,7 +118,7 @@ class _Team(Generic[_Item, _Result]):
             futures = [pool.submit(self._one, number, item) for number, item in enumerate(items)]
             for future, item in zip(futures, items, strict=True):
                 outcome = future.result()
-                if isinstance(outcome.error, (LimitError, MemoryError)):
+                if isinstance(outcome.error, (LimitError, MemoryError)) and item != "-":  # a pipe is read once
                     wait(futures)
                     with holding_lines() as lines:
                         outcome = _attempt(self._work, item)
