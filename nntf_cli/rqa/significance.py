@@ -66,7 +66,7 @@ def permutation_test(
     Returns
     -------
     Significance or None
-        None where no permutations are asked for.
+        None where no permutations are asked for, or the Theiler windows leave nothing to shuffle.
 
     Raises
     ------
@@ -88,6 +88,8 @@ def permutation_test(
         where=matrix.origin,
     )
     shuffling = _Shuffling(matrix.values, lines, settings)
+    if shuffling.n_moving < 2:
+        return None
     measures = {"lam": shuffling.laminarity, "det": shuffling.determinism}
     wanted = [name for name in names if name == "lam" or settings.convention == "standard"]
     found: dict[str, list[np.ndarray]] = {name: [] for name in wanted}
@@ -125,6 +127,11 @@ class _Shuffling:
             mirrored = column[self._cells] * values.shape[1] + row[self._cells]
             self._place[mirrored] = np.arange(len(self._cells))
         self._place[self._fixed] = len(self._cells) + np.arange(len(self._fixed))
+
+    @property
+    def n_moving(self) -> int:
+        """How many entries are shuffled, mirrored ones counted once."""
+        return len(self._cells)
 
     def draw(self, n: int) -> Iterator[np.ndarray]:
         """Yield the codes of ``n`` shuffled matrices, as many at a time as are looked at together."""
