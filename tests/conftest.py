@@ -2,6 +2,8 @@
 
 import pytest
 
+from threeruns import write_three_runs
+
 
 @pytest.fixture(scope="module", params=["numpy", "numba"])
 def kernels(request):
@@ -9,3 +11,9 @@ def kernels(request):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNTF_ENGINE", request.param)
         yield request.param
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory):
+    """Return the paths of three runs that differ in one hyperparameter."""
+    return write_three_runs(tmp_path_factory.mktemp("logs"))

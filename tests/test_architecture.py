@@ -117,5 +117,5 @@ def test_rooms_can_be_imported_alone(module):
 
 
 def test_the_naive_twins_import_nothing_of_ours():
-    for name in ("naive", "planted", "golden/make_rqa_golden"):
+    for name in ("naive", "naive_chance", "planted", "golden/make_rqa_golden"):
         assert not any("nntf" in imported for imported in imports_of(ROOT / "tests" / f"{name}.py"))

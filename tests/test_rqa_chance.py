@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import naive
+import naive_chance
 from nntf_cli.errors import LimitError
 from nntf_cli.model import Axes, Axis, Band, Fingerprint
 from nntf_cli.rqa import Settings, per_band, summarize
@@ -29,7 +30,7 @@ def lines_of(values, band):
 @given(case=st.tuples(st.integers(0, 2**32 - 1), st.integers(2, 12), st.sampled_from([5, 10])), v_min=st.integers(1, 4))
 def test_chance_laminarity_is_the_mean_over_all_permutations(case, v_min):
     values = random_matrix(*case)
-    expected = naive.lam_chance_exact(values <= 0.3, v_min)
+    expected = naive_chance.lam_chance_exact(values <= 0.3, v_min)
     assert laminarity_chance(lines_of(values, Band(0.0, 0.3)), v_min) == pytest.approx(expected, rel=1e-10, abs=1e-12)
 
 
@@ -42,7 +43,9 @@ def sparse_matrix():
 
 def test_chance_laminarity_of_independent_points():
     values = sparse_matrix()
-    assert laminarity_chance(lines_of(values, Band(0.0, 0.5)), 2) == pytest.approx(naive.chance(48 / (49 * 48), 2))
+    assert laminarity_chance(lines_of(values, Band(0.0, 0.5)), 2) == pytest.approx(
+        naive_chance.chance(48 / (49 * 48), 2)
+    )
     np.fill_diagonal(values, 0)
     assert laminarity_chance(lines_of(values, Band(0.0, 0.5)), 2) == pytest.approx(0.0582, abs=1e-4)
 
@@ -52,7 +55,7 @@ def test_the_mean_of_many_permutations_is_the_chance_level():
     np.fill_diagonal(values, 0)
     n = 4000
     row = per_band(matrix(values), Settings("standard", band=Band(0.0, 0.5), permutations=n, seed=3))[0]
-    lams = [naive.standard_measures(b <= 0.5)["lam"] for b in naive.shuffled(values, 200, 3)]
+    lams = [naive.standard_measures(b <= 0.5)["lam"] for b in naive_chance.shuffled(values, 200, 3)]
     error = np.std(lams) / math.sqrt(n)
     assert abs(row["lam_mean"] - row["lam_chance"]) < 4 * error
     assert row["lam_chance"] == pytest.approx(0.0582, abs=1e-4)
@@ -80,7 +83,7 @@ def test_permutations_are_the_ones_that_are_documented(seed, shape, mirror, conv
     wanted = Settings(convention, "0.1", l_min, v_min, permutations=9, seed=seed, edges="closed", **options)
     rows = per_band(matrix(values), wanted)
     nearest = max(int(square), options.get("theiler", 0), options.get("theiler_vertical", 0))
-    permuted = list(naive.shuffled(values, 9, seed, nearest))
+    permuted = list(naive_chance.shuffled(values, 9, seed, nearest))
     movable = np.abs(np.subtract.outer(*map(np.arange, shape))) >= nearest
     n_movable = movable.sum() // (2 if square and (values == values.T).all() else 1)
     for row, band in zip(rows, wanted.bands, strict=True):
@@ -93,7 +96,7 @@ def test_permutations_are_the_ones_that_are_documented(seed, shape, mirror, conv
                 assert row[f"{name}_mean"] is row[f"{name}_p"] is None
                 continue
             assert row[f"{name}_mean"] == pytest.approx(np.mean(measured), rel=1e-12, abs=1e-15)
-            assert row[f"{name}_p"] == naive.permutation_p(row[name], measured)
+            assert row[f"{name}_p"] == naive_chance.permutation_p(row[name], measured)
             assert 0 < row[f"{name}_p"] <= 1
 
 
