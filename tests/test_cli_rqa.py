@@ -210,3 +210,19 @@ def test_matrices_of_the_same_source_have_names_of_their_own(logs, tmp_path):
         succeeded(run("fingerprint", logs[0], "-o", tmp_path / folder / "D.npz"))
     table = table_of(succeeded(run("rqa", tmp_path / "a/D.npz", tmp_path / "b/D.npz")))
     assert table["run"].tolist() == ["a/D", "b/D"]
+
+
+def test_rqa_writes_the_matrix_it_has_measured_too(logs, tmp_path):
+    one = [logs[0], "--split", "train"]
+    succeeded(run("rqa", *one, "--matrix-out", tmp_path / "D.npz", "-o", tmp_path / "both.csv"))
+    succeeded(run("rqa", *one, "-o", tmp_path / "alone.csv"))
+    assert (tmp_path / "both.csv").read_bytes() == (tmp_path / "alone.csv").read_bytes()
+    succeeded(run("fingerprint", *one, "-o", tmp_path / "D2.npz"))
+    assert (tmp_path / "D.npz").read_bytes() == (tmp_path / "D2.npz").read_bytes()
+
+
+def test_rqa_writes_one_matrix_only_and_to_a_file_of_its_own(logs, tmp_path):
+    for arguments in ([*logs], [logs[0], "--split", "train,test"]):
+        refused(run("rqa", *arguments, "--matrix-out", tmp_path / "D.npy"), 2, "one log and one split")
+    refused(run("rqa", logs[0], "--matrix-out", "same.csv", "-o", "same.csv"), 2, "a file each")
+    refused(run("rqa", logs[0], "--matrix-out", tmp_path / "D.png"), 2, "unknown ending .png")

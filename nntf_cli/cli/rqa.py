@@ -16,6 +16,7 @@ from nntf_cli.cli.types import BandWidthType, RangeType, WindowsType
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
     from nntf_cli.cli.rqaoutput import Results
+    from nntf_cli.files.atomic import Writer
     from nntf_cli.rqa import Settings
 
 FORMATS = ("text", "csv", "md", "tex", "json")
@@ -57,6 +58,8 @@ _FOR_PROGRAMS = ("csv", "json")
               help="Measure windows of W transitions, each STEP after the one before.  [default STEP: 1]")
 @click.option("--figure", metavar="FILE", type=click.Path(),
               help="With --windows: also draw the measures of every band over time (.png, .svg, .pdf).")
+@click.option("--matrix-out", metavar="FILE", type=click.Path(),
+              help="One log: also write its fingerprint (.npy, .csv, .npz, .h5), computed once for both.")
 @click.option("--per-band", is_flag=True, help="One row per band instead of one per run.")
 @click.option("--select", type=click.Choice(["lowest", "max"]), default="lowest", show_default=True,
               help="Which band stands for a run: the lowest with a value above 0 (the paper's text), or the first "
@@ -76,9 +79,9 @@ def command(
     ctx: click.Context, inputs: tuple[str, ...], width: str, band: tuple[float, float] | None,
     value_range: tuple[float, float] | None, convention: str, edges: str | None, l_min: int, v_min: int | None,
     theiler: int | None, theiler_vertical: int | None, border: str, permutations: int | None, seed: int,
-    windows: tuple[int, int] | None, figure: str | None, per_band: bool, select: str, sort: str | None,
-    output: str | None, fmt: str | None, splits: tuple[str, ...], every: int, from_step: int | None,
-    to_step: int | None, metric: str, normalize: str | None, quiet: bool,
+    windows: tuple[int, int] | None, figure: str | None, matrix_out: str | None, per_band: bool, select: str,
+    sort: str | None, output: str | None, fmt: str | None, splits: tuple[str, ...], every: int,
+    from_step: int | None, to_step: int | None, metric: str, normalize: str | None, quiet: bool,
 ) -> None:
     """Quantify how trainings recur: laminarity (they linger) and entropy (how mixed the repeats are).
 
@@ -92,6 +95,7 @@ def command(
       nntf rqa wd_*.h5
       nntf rqa wd_*.h5 --split train,test --sort -lam -o table.tex
       nntf rqa run.h5 --windows 20:5 --figure lingering.png
+      nntf rqa run.h5 --matrix-out D.npy -o table.csv
       nntf fingerprint run.h5 | nntf rqa --bands 0.05 --per-band --convention standard
     """
     from nntf_cli.artifacts.tables import ENDINGS
@@ -108,22 +112,28 @@ def command(
         if windows is None:
             raise click.UsageError("--figure goes with --windows: it draws measures over time (a matrix: nntf render)")
         _picture_format(figure)
-        if figure == output:
-            raise click.UsageError("the table and the figure need a file each")
+    if matrix_out is not None:
+        if len(inputs) != 1 or len(splits) > 1:
+            raise click.UsageError("--matrix-out goes with one log and one split; nntf fingerprint writes many")
+        _matrix_format(matrix_out)
+    results_in = [path for path in (output, figure, matrix_out) if path is not None]
+    if len(set(results_in)) < len(results_in):
+        raise click.UsageError("the table, the figure and the matrix need a file each")
     if windows is not None and permutations is None:
         permutations = 0  # for every window they would cost many times what they cost for a run
     settings = Settings(convention, width, l_min, v_min, Band(*band) if band else None, value_range,
                         edges or "half-open", theiler, theiler_vertical, border, permutations, seed)
     choice = Choice(splits, every, from_step, to_step, metric, normalize)
     measure = measuring(settings, windows, None if per_band else select, bands=per_band or figure is not None)
-    code, results = _measured(_addresses(inputs), choice, settings, measure)
-    _write(ctx, results, settings, form)
+    kept: list[Matrix] = []
+    code, results = _measured(_addresses(inputs), choice, settings, measure, kept if matrix_out else None)
+    _write(ctx, results, settings, form, kept)
     ctx.exit(code)
 # fmt: on
 
 
-def _write(ctx: click.Context, results: Results, settings: Settings, form: str) -> None:
-    """Write the table and, where it is asked for, the figure: all files or none."""
+def _write(ctx: click.Context, results: Results, settings: Settings, form: str, kept: Sequence[Matrix]) -> None:
+    """Write the table and, where they are asked for, the figure and the matrix: all files or none."""
     from nntf_cli.artifacts.tables import format_table
     from nntf_cli.cli.inputs import files_of
     from nntf_cli.cli.outputs import deliver, text_writer
@@ -142,9 +152,24 @@ def _write(ctx: click.Context, results: Results, settings: Settings, form: str) 
     if given["figure"]:
         picture = _picture_format(given["figure"])
         outputs[given["figure"]] = draw(results, settings, given["windows"], picture)
+    for matrix in kept:
+        outputs[given["matrix_out"]] = _matrix_writer(matrix, given["matrix_out"])
     if form == "csv":
         note_line(table.title)  # CSV has no place for it
     deliver(outputs, files_of(given["inputs"]), binary=False)
+
+
+def _matrix_format(path: str) -> str:
+    from nntf_cli.artifacts.matrices import FORMATS as MATRIX_FORMATS
+    from nntf_cli.cli.outputs import pick_format
+
+    return pick_format(path, None, MATRIX_FORMATS, "npy")
+
+
+def _matrix_writer(matrix: Matrix, path: str) -> Writer:
+    from nntf_cli.artifacts.matrices import write_matrix
+
+    return lambda stream: write_matrix(stream, matrix, _matrix_format(path))
 
 
 def _picture_format(path: str) -> Literal["png", "svg", "pdf"]:
@@ -175,20 +200,29 @@ def _addresses(inputs: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _measured(
-    addresses: Sequence[str], choice: Choice, settings: Settings, measure: Callable[[Matrix], Any]
+    addresses: Sequence[str],
+    choice: Choice,
+    settings: Settings,
+    measure: Callable[[Matrix], Any],
+    kept: list[Matrix] | None,
 ) -> tuple[int, list[tuple[str, Any]]]:
-    """Return (name, what was measured) of every matrix; a bad input is reported, and its code is the command's."""
+    """Return (name, what was measured) of every matrix; a bad input is reported, and its code is the command's.
+
+    Matrices are dropped as they are measured (of a thousand, few fit into memory), or put into ``kept``.
+    """
     from nntf_cli.cli.inputs import distinct_names, load_matrices
     from nntf_cli.cli.jobs import run_each
 
     def measured(address: str) -> list[tuple[tuple[str, str], Any]]:
         found = []
         # bands within [0, 1] hold all distances between flows: such a matrix need not be stored to be looked through
-        stored = settings.value_range is not None or choice.normalize == "none"
+        stored = kept is not None or settings.value_range is not None or choice.normalize == "none"
         for matrix in load_matrices(address, choice, stored=stored):
             found.append(((matrix.title, matrix.origin), measure(matrix)))
             _note_what_is_outside(matrix, settings)
-        return found  # and no matrix: of a thousand, few fit into memory
+            if kept is not None:
+                kept.append(matrix)
+        return found
 
     code, lists = run_each(addresses, measured)
     found = [one for several in lists for one in several]
