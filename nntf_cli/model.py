@@ -199,7 +199,7 @@ class Flows:
     start: np.ndarray  #: (P + 1,) int64
     from_class: np.ndarray  #: (nnz,) unsigned, as narrow as the labels
     to_class: np.ndarray  #: (nnz,) likewise
-    count: np.ndarray  #: (nnz,) int32, samples, all positive
+    count: np.ndarray  #: (nnz,) int16 or, where that is too narrow, int32; samples, all positive; widen it to add up
     from_step: np.ndarray  #: (P,) int64
     to_step: np.ndarray  #: (P,) int64
     n_samples: int
@@ -214,8 +214,10 @@ class Flows:
     @cached_property
     def moved(self) -> np.ndarray:
         """S, (P,) int64: samples that changed class in each transition; 0 where it is quiet."""
-        total = np.concatenate([[0], np.cumsum(self.count)])
-        return total[self.start[1:]] - total[self.start[:-1]]
+        moved = np.zeros(self.n_transitions, dtype=np.int64)
+        moving = self.start[1:] > self.start[:-1]
+        moved[moving] = np.add.reduceat(self.count, self.start[:-1][moving], dtype=np.int64) if moving.any() else 0
+        return moved
 
     def dense(self, i: int) -> np.ndarray:
         """Return δ_i, (C, C) int64; its diagonal is zero unless ``stayed`` was counted."""

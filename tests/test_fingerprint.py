@@ -110,6 +110,21 @@ def test_counting_by_table_and_by_sorting_agree_with_the_definition(monkeypatch,
     np.testing.assert_array_equal(counted.moved, [naive.moved(delta) for delta in expected])
 
 
+@pytest.mark.parametrize("panels", [{"rows": 2}, {"rows": 2, "columns": 30_000}])
+def test_counts_that_do_not_fit_two_bytes(panels):
+    labels = np.zeros((6, 70_000), dtype=np.uint8)
+    labels[1:, :40_000] = 1
+    labels[3, 5:9] = 2
+    labels[5] = 1
+    counted = flows(log_of(labels, 3, **panels))
+    expected = naive.transitions(labels, 3)
+    for i, delta in enumerate(expected):
+        np.testing.assert_array_equal(counted.dense(i), delta * (1 - np.eye(3, dtype=int)))
+    np.testing.assert_array_equal(counted.moved, [naive.moved(delta) for delta in expected])
+    assert counted.count.dtype == np.int32
+    assert flows(log_of(labels[1:5], 3, **panels)).count.dtype == np.int16
+
+
 def test_fifty_thousand_classes_take_room_for_what_moved_only():
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 50_257, (6, 300)).astype(np.uint32)
