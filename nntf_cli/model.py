@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +16,9 @@ Scalar = bool | int | float | str
 
 #: Above every label a log can hold (labels fit 32 bits): the value of ``missing`` where none can be missing.
 NO_MISSING = 2**32
+
+#: Flows that are widened at a time to be added up.
+_SUMMED = 2**20
 
 
 class Panel(NamedTuple):
@@ -215,8 +219,11 @@ class Flows:
     def moved(self) -> np.ndarray:
         """S, (P,) int64: samples that changed class in each transition; 0 where it is quiet."""
         moved = np.zeros(self.n_transitions, dtype=np.int64)
-        moving = self.start[1:] > self.start[:-1]
-        moved[moving] = np.add.reduceat(self.count, self.start[:-1][moving], dtype=np.int64) if moving.any() else 0
+        cuts = np.searchsorted(self.start, np.arange(0, len(self.count), _SUMMED))
+        for first, last in pairwise(np.unique([*cuts, self.n_transitions]).tolist()):
+            begin, end = self.start[first:last], self.start[first + 1 : last + 1]
+            counts = self.count[begin[0] : end[-1]].astype(np.int64)
+            moved[first:last][begin < end] = np.add.reduceat(counts, (begin - begin[0])[begin < end])
         return moved
 
     def dense(self, i: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from nntf_cli import fingerprint as room
 from nntf_cli.errors import InputError, LimitError, MismatchError, ParameterError
 from nntf_cli.fingerprint import distances, fingerprint, flows, hamming
 from nntf_cli.kernels import moves, vectorized
-from nntf_cli.model import NO_MISSING, LabelLog, Panel, Split
+from nntf_cli.model import NO_MISSING, Flows, LabelLog, Panel, Split
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -123,6 +123,19 @@ def test_counts_that_do_not_fit_two_bytes(panels):
     np.testing.assert_array_equal(counted.moved, [naive.moved(delta) for delta in expected])
     assert counted.count.dtype == np.int32
     assert flows(log_of(labels[1:5], 3, **panels)).count.dtype == np.int16
+
+
+@settings(derandomize=True)
+@given(sizes=st.lists(st.integers(0, 4), min_size=1, max_size=12), at_once=st.integers(1, 9))
+def test_what_moved_is_added_up_in_pieces(sizes, at_once):
+    start = np.concatenate([[0], np.cumsum(sizes)])
+    count = (np.arange(start[-1]) + 30_000).astype(np.int16)
+    steps = np.arange(len(sizes))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nntf_cli.model._SUMMED", at_once)
+        moved = Flows(start, count, count, count, steps, steps + 1, 1, 1).moved
+    expected = [sum(count[a:b].tolist()) for a, b in zip(start, start[1:], strict=False)]
+    np.testing.assert_array_equal(moved, expected)
 
 
 def test_fifty_thousand_classes_take_room_for_what_moved_only():
