@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,13 +20,16 @@ from nntf_cli.progress import task
 from nntf_cli.threads import for_each
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from numpy.typing import DTypeLike
 
 METRICS = ("flows", "hamming")
 NORMALIZATIONS = ("flows", "samples", "none")
 
-#: Samples in a flow: signed, so that differences are what they look like; a log has fewer samples than fit.
-_COUNT = np.int32
+#: Samples in a flow: signed, so that differences are what they look like; a log has fewer samples than fit the wider.
+_NARROW_COUNT, _COUNT = np.int16, np.int32
+
+#: The remedy where more moved than fits into memory.
+_FEWER = "use fewer snapshots with --every, --from and --to"
 
 #: Labels from which on a panel is worth several threads.
 _WORTH_THREADS = 2**20
@@ -46,7 +48,7 @@ def fingerprint(
     against: LabelLog | None = None,
     against_split: str | None = None,
     counted: Flows | None = None,
-    dtype: npt.DTypeLike = np.float64,
+    dtype: DTypeLike = np.float64,
     stored: bool = True,
 ) -> Fingerprint:
     """Compute the distance matrix of a training run, or between two runs.
@@ -161,15 +163,33 @@ def flows(log: LabelLog, split: str | None = None, *, diagonal: bool = False) ->
     return counter.flows(log.step, chosen.labels.n_samples, log.n_classes)
 
 
-@dataclass
-class _Piece:
-    """What moved in consecutive transitions, of some samples."""
+class _Column:
+    """An array that grows where it lies: to join pieces at the end would hold everything twice."""
 
-    first: int  #: the first transition
-    n_flows: np.ndarray  #: of each
+    def __init__(self, dtype: DTypeLike) -> None:
+        self._room, self._n = np.empty(0, dtype=dtype), 0
+
+    def add(self, values: np.ndarray) -> None:
+        """Append values, in a type that holds them and those before."""
+        self._room = self._room.astype(np.promote_types(self._room.dtype, values.dtype), copy=False)
+        end = self._n + len(values)
+        if end > len(self._room):
+            self._room.resize(max(end, len(self._room) * 33 // 32), refcheck=False)  # no view of it exists yet
+        self._room[self._n : end] = values
+        self._n = end
+
+    def whole(self) -> np.ndarray:
+        """Return everything; nothing can be added from here on."""
+        self._room.resize(self._n, refcheck=False)
+        return self._room
+
+
+class _Columns(NamedTuple):
+    """What moved in one transition, of some samples."""
+
     from_class: np.ndarray
     to_class: np.ndarray
-    count: np.ndarray
+    n_samples: np.ndarray
 
 
 class _FlowCounter:
@@ -177,8 +197,9 @@ class _FlowCounter:
 
     def __init__(self, kernels: choice.Engine, n_transitions: int, missing: int, diagonal: bool) -> None:
         self._kernels, self._missing = kernels, missing
-        self._pieces: list[_Piece] = []
-        self._n_bytes = 0
+        self._transitions: list[np.ndarray] = []  # that were counted, in this order
+        self._n_flows: list[np.ndarray] = []  # of each
+        self._columns = _Column(np.uint8), _Column(np.uint8), _Column(_NARROW_COUNT)
         self._n_transitions = n_transitions
         self._stayed: list[np.ndarray] | None = (
             [np.zeros(0, dtype=np.int64) for _ in range(n_transitions)] if diagonal else None
@@ -188,14 +209,17 @@ class _FlowCounter:
         """Add what happens to some samples from snapshot ``first`` on; labels are below ``width`` or missing."""
         if not len(rows):
             return
-        moves = self._kernels.count_moves(previous, rows, self._missing, width)
-        self._pieces.append(_Piece(first, *moves))
-        self._n_bytes += sum(column.nbytes for column in moves)
-        memory.require(2 * self._n_bytes, "what moved", "use fewer snapshots with --every, --from and --to")
+        n_flows, before, after, count = self._kernels.count_moves(previous, rows, self._missing, width)
+        columns = (before, after, _narrowed(count))
+        memory.require(2 * sum(column.nbytes for column in columns), "what moved", _FEWER)
+        for column, values in zip(self._columns, columns, strict=True):
+            column.add(values)
+        self._transitions.append(np.arange(first, first + len(rows)))
+        self._n_flows.append(n_flows)
         if self._stayed is not None:
             several = None if rows.size > _WORTH_THREADS else 1
-            before = [previous, *rows[:-1]]
-            for_each(lambda k: self._add_stays(first + k, before[k], rows[k], width), range(len(rows)), several)
+            befores = [previous, *rows[:-1]]
+            for_each(lambda k: self._add_stays(first + k, befores[k], rows[k], width), range(len(rows)), several)
 
     def _add_stays(self, transition: int, previous: np.ndarray, current: np.ndarray, width: int) -> None:
         assert self._stayed is not None
@@ -206,16 +230,13 @@ class _FlowCounter:
 
     def flows(self, step: np.ndarray, n_samples: int, n_classes: int) -> Flows:
         """Return everything counted."""
-        pieces = sorted(self._pieces, key=lambda piece: piece.first)
-        self._pieces.clear()
-        if sum(len(piece.n_flows) for piece in pieces) > self._n_transitions:
-            pieces = [_merge(same) for same in _by_transition(pieces, self._n_transitions)]
-        start = np.concatenate([[0], np.cumsum(np.concatenate([piece.n_flows for piece in pieces]))])
+        transitions, n_flows = np.concatenate(self._transitions), np.concatenate(self._n_flows)
+        columns = _Columns(*(column.whole() for column in self._columns))
+        if not np.array_equal(transitions, np.arange(self._n_transitions)):
+            n_flows, columns = _merged(transitions, n_flows, columns, self._n_transitions)
         return Flows(
-            start=start.astype(np.int64),
-            from_class=np.concatenate([piece.from_class for piece in pieces]),
-            to_class=np.concatenate([piece.to_class for piece in pieces]),
-            count=np.concatenate([piece.count for piece in pieces]),
+            np.concatenate([[0], np.cumsum(n_flows)]),
+            *columns,
             from_step=step[:-1],
             to_step=step[1:],
             n_samples=n_samples,
@@ -233,32 +254,36 @@ class _FlowCounter:
         return stayed
 
 
-def _by_transition(pieces: Sequence[_Piece], n_transitions: int) -> list[list[_Piece]]:
-    """Take pieces apart into those of each transition."""
-    parts: list[list[_Piece]] = [[] for _ in range(n_transitions)]
-    for piece in pieces:
-        bounds = np.concatenate([[0], np.cumsum(piece.n_flows)]).tolist()
-        for k, (begin, end) in enumerate(pairwise(bounds)):
-            columns = (column[begin:end] for column in (piece.from_class, piece.to_class, piece.count))
-            parts[piece.first + k].append(_Piece(piece.first + k, piece.n_flows[k : k + 1], *columns))
-    return parts
+def _narrowed(count: np.ndarray) -> np.ndarray:
+    fits = count.max(initial=0) <= np.iinfo(_NARROW_COUNT).max
+    return count.astype(_NARROW_COUNT if fits else _COUNT, copy=False)
 
 
-def _merge(pieces: Sequence[_Piece]) -> _Piece:
-    """Add up the pieces of one transition: the same flow may stand in several."""
-    before = np.concatenate([piece.from_class for piece in pieces])
-    after = np.concatenate([piece.to_class for piece in pieces])
-    count = np.concatenate([piece.count for piece in pieces])
+def _merged(
+    transitions: np.ndarray, n_flows: np.ndarray, columns: _Columns, n_transitions: int
+) -> tuple[np.ndarray, _Columns]:
+    """Bring together what was counted of each transition."""
+    ends = np.cumsum(n_flows).tolist()
+    parts: list[list[_Columns]] = [[] for _ in range(n_transitions)]
+    for transition, begin, end in zip(transitions.tolist(), [0, *ends], ends, strict=False):
+        parts[transition].append(_Columns(*(column[begin:end] for column in columns)))
+    whole = [_added_up(several) for several in parts]
+    joined = [np.concatenate(same) for same in zip(*whole, strict=True)]
+    return np.array([len(part.n_samples) for part in whole]), _Columns(joined[0], joined[1], _narrowed(joined[2]))
+
+
+def _added_up(parts: Sequence[_Columns]) -> _Columns:
+    """Add up the parts of one transition: the same flow may stand in several."""
+    before, after, count = (np.concatenate(same) for same in zip(*parts, strict=True))
     cells, place = np.unique(before.astype(np.uint64) << np.uint64(32) | after, return_inverse=True)
     total = np.zeros(len(cells), dtype=_COUNT)
     np.add.at(total, place, count)
-    columns = ((cells >> np.uint64(32)).astype(before.dtype), (cells & np.uint64(2**32 - 1)).astype(after.dtype))
-    return _Piece(pieces[0].first, np.array([len(cells)]), *columns, total)
+    return _Columns(
+        (cells >> np.uint64(32)).astype(before.dtype), (cells & np.uint64(2**32 - 1)).astype(after.dtype), total
+    )
 
 
-def distances(
-    a: Flows, normalize: str = "flows", b: Flows | None = None, dtype: npt.DTypeLike = np.float64
-) -> np.ndarray:
+def distances(a: Flows, normalize: str = "flows", b: Flows | None = None, dtype: DTypeLike = np.float64) -> np.ndarray:
     """Compute the distance between every two transitions (Eq. 1).
 
     d_ij = Σ|δ_i - δ_j| / Σ(δ_i + δ_j) over the off-diagonal cells, which equals
@@ -328,7 +353,7 @@ def _hamming_fingerprint(
     normalize: str,
     against: LabelLog | None,
     against_split: str | None,
-    dtype: npt.DTypeLike,
+    dtype: DTypeLike,
 ) -> Fingerprint:
     a = log.split(split)
     b = None if against is None else against.split(against_split)

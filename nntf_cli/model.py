@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -15,6 +16,9 @@ Scalar = bool | int | float | str
 
 #: Above every label a log can hold (labels fit 32 bits): the value of ``missing`` where none can be missing.
 NO_MISSING = 2**32
+
+#: Flows that are widened at a time to be added up.
+_SUMMED = 2**20
 
 
 class Panel(NamedTuple):
@@ -199,7 +203,7 @@ class Flows:
     start: np.ndarray  #: (P + 1,) int64
     from_class: np.ndarray  #: (nnz,) unsigned, as narrow as the labels
     to_class: np.ndarray  #: (nnz,) likewise
-    count: np.ndarray  #: (nnz,) int32, samples, all positive
+    count: np.ndarray  #: (nnz,) int16 or, where that is too narrow, int32; samples, all positive; widen it to add up
     from_step: np.ndarray  #: (P,) int64
     to_step: np.ndarray  #: (P,) int64
     n_samples: int
@@ -214,8 +218,13 @@ class Flows:
     @cached_property
     def moved(self) -> np.ndarray:
         """S, (P,) int64: samples that changed class in each transition; 0 where it is quiet."""
-        total = np.concatenate([[0], np.cumsum(self.count)])
-        return total[self.start[1:]] - total[self.start[:-1]]
+        moved = np.zeros(self.n_transitions, dtype=np.int64)
+        cuts = np.searchsorted(self.start, np.arange(0, len(self.count), _SUMMED))
+        for first, last in pairwise(np.unique([*cuts, self.n_transitions]).tolist()):
+            begin, end = self.start[first:last], self.start[first + 1 : last + 1]
+            counts = self.count[begin[0] : end[-1]].astype(np.int64)
+            moved[first:last][begin < end] = np.add.reduceat(counts, (begin - begin[0])[begin < end])
+        return moved
 
     def dense(self, i: int) -> np.ndarray:
         """Return δ_i, (C, C) int64; its diagonal is zero unless ``stayed`` was counted."""

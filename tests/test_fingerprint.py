@@ -16,7 +16,7 @@ from nntf_cli import fingerprint as room
 from nntf_cli.errors import InputError, LimitError, MismatchError, ParameterError
 from nntf_cli.fingerprint import distances, fingerprint, flows, hamming
 from nntf_cli.kernels import moves, vectorized
-from nntf_cli.model import NO_MISSING, LabelLog, Panel, Split
+from nntf_cli.model import NO_MISSING, Flows, LabelLog, Panel, Split
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -108,6 +108,34 @@ def test_counting_by_table_and_by_sorting_agree_with_the_definition(monkeypatch,
     for i, delta in enumerate(expected):
         np.testing.assert_array_equal(counted.dense(i), delta)
     np.testing.assert_array_equal(counted.moved, [naive.moved(delta) for delta in expected])
+
+
+@pytest.mark.parametrize("panels", [{"rows": 2}, {"rows": 2, "columns": 30_000}])
+def test_counts_that_do_not_fit_two_bytes(panels):
+    labels = np.zeros((6, 70_000), dtype=np.uint8)
+    labels[1:, :40_000] = 1
+    labels[3, 5:9] = 2
+    labels[5] = 1
+    counted = flows(log_of(labels, 3, **panels))
+    expected = naive.transitions(labels, 3)
+    for i, delta in enumerate(expected):
+        np.testing.assert_array_equal(counted.dense(i), delta * (1 - np.eye(3, dtype=int)))
+    np.testing.assert_array_equal(counted.moved, [naive.moved(delta) for delta in expected])
+    assert counted.count.dtype == np.int32
+    assert flows(log_of(labels[1:5], 3, **panels)).count.dtype == np.int16
+
+
+@settings(derandomize=True)
+@given(sizes=st.lists(st.integers(0, 4), min_size=1, max_size=12), at_once=st.integers(1, 9))
+def test_what_moved_is_added_up_in_pieces(sizes, at_once):
+    start = np.concatenate([[0], np.cumsum(sizes)])
+    count = (np.arange(start[-1]) + 30_000).astype(np.int16)
+    steps = np.arange(len(sizes))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nntf_cli.model._SUMMED", at_once)
+        moved = Flows(start, count, count, count, steps, steps + 1, 1, 1).moved
+    expected = [sum(count[a:b].tolist()) for a, b in zip(start, start[1:], strict=False)]
+    np.testing.assert_array_equal(moved, expected)
 
 
 def test_fifty_thousand_classes_take_room_for_what_moved_only():

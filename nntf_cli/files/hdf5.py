@@ -215,14 +215,17 @@ class Hdf5Array:
         n_rows, n_columns = self.shape[:2]
         chunk_rows, chunk_columns = (self._dataset.chunks or (1, 1))[:2]
         item = self.dtype.itemsize * prod(self.shape[2:])
+        panel_bytes = (
+            PANEL_BYTES // 2 if self._packed else PANEL_BYTES
+        )  # where blocks are unpacked ahead, three are held
         if column_bytes is not None:
             rows = n_rows
             columns = _multiple(column_bytes // max(1, n_rows * item), chunk_columns, n_columns)
         else:
             columns = n_columns
-            if chunk_rows * n_columns * item > 4 * PANEL_BYTES:
-                columns = _multiple(PANEL_BYTES // (chunk_rows * item), chunk_columns, n_columns)
-            rows = _multiple(PANEL_BYTES // max(1, columns * item), chunk_rows, n_rows)
+            if chunk_rows * n_columns * item > 4 * panel_bytes:
+                columns = _multiple(panel_bytes // (chunk_rows * item), chunk_columns, n_columns)
+            rows = _multiple(panel_bytes // max(1, columns * item), chunk_rows, n_rows)
         block = rows * columns * item
         ahead = self._packed.ahead(block) if self._packed else 0
         held = 2 + ahead if self._packed else 1

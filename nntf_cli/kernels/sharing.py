@@ -107,9 +107,10 @@ def _by_lists(a: Flows, b: Flows | None, shared: np.ndarray) -> None:
 def _ranges(a: Flows, b: Flows | None) -> list[int]:
     """Return bounds of ``from`` classes between which about ``_RANGE`` flows lie."""
     n_classes = max(a.n_classes, a.n_classes if b is None else b.n_classes)
-    per_class = np.bincount(a.from_class, minlength=n_classes)
-    if b is not None:
-        per_class = per_class + np.bincount(b.from_class, minlength=n_classes)
+    per_class = np.zeros(n_classes, dtype=np.int64)
+    for from_class in (a.from_class, *(() if b is None else (b.from_class,))):
+        for first in range(0, len(from_class), _RANGE):  # bincount widens what it counts to eight bytes
+            per_class += np.bincount(from_class[first : first + _RANGE], minlength=n_classes)
     flows_before = np.concatenate([[0], np.cumsum(per_class)])
     wanted = np.arange(0, flows_before[-1], _RANGE)
     return np.unique(np.append(np.searchsorted(flows_before, wanted), n_classes)).tolist()
