@@ -131,14 +131,21 @@ def naive_shared(a, b):
     return np.array([[np.minimum(x, y).sum() for y in b] for x in a])
 
 
-matrices = arrays(np.int64, st.tuples(st.integers(1, 8), st.just(6)), elements=st.sampled_from([0, 0, 1, 3, 70_000]))
+matrices = arrays(
+    np.int64, st.tuples(st.integers(1, 8), st.just(6)), elements=st.sampled_from([0, 0, 1, 3, 255, 256, 600, 70_000])
+)
+
+
+LANES = {"blocks of bytes": np.uint8, "blocks of words": np.uint16}
 
 
 @contextmanager
 def algorithm_chosen(algorithm):
     """Take one way to compare transitions, in pieces so small that there are several."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sharing, "_blocks_are_cheaper", lambda *arguments: algorithm == "blocks")
+        patch.setattr(sharing, "_blocks_are_cheaper", lambda *arguments: algorithm in LANES)
+        if algorithm in LANES:
+            patch.setattr(blocks, "_narrowest", lambda *arguments: (LANES[algorithm], 0.0))
         patch.setattr(sharing, "_RANGE", 3)
         patch.setattr(blocks, "_WIDTH", 2)
         yield vectorized if algorithm == "numpy" else compiled
@@ -146,7 +153,7 @@ def algorithm_chosen(algorithm):
 
 @settings(deadline=None, derandomize=True)
 @given(a=matrices, b=matrices)
-@pytest.mark.parametrize("algorithm", ["numpy", "lists", "blocks"])
+@pytest.mark.parametrize("algorithm", ["numpy", "lists", *LANES])
 def test_shared_moves(algorithm, a, b):
     with algorithm_chosen(algorithm) as kernels:
         np.testing.assert_array_equal(kernels.shared_moves(flows_of(a), flows_of(b)), naive_shared(a, b))
@@ -160,7 +167,7 @@ def naive_distances(a, b, divisor):
 
 @settings(deadline=None, derandomize=True)
 @given(a=matrices, b=matrices, divisor=st.sampled_from([0, 1, 34]), dtype=st.sampled_from([np.float64, np.float32]))
-@pytest.mark.parametrize("algorithm", ["numpy", "lists", "blocks"])
+@pytest.mark.parametrize("algorithm", ["numpy", "lists", *LANES])
 def test_distances(algorithm, a, b, divisor, dtype):
     with algorithm_chosen(algorithm) as kernels:
         for other in (a, b):
@@ -172,8 +179,9 @@ def test_distances(algorithm, a, b, divisor, dtype):
 
 @settings(deadline=None, derandomize=True)
 @given(a=matrices, divisor=st.sampled_from([0, 34]), threads=st.sampled_from(["1", "2"]))
-def test_panels_of_distances_run_backwards(a, divisor, threads):
-    with algorithm_chosen("blocks"), pytest.MonkeyPatch.context() as patch:
+@pytest.mark.parametrize("algorithm", LANES)
+def test_panels_of_distances_run_backwards(algorithm, a, divisor, threads):
+    with algorithm_chosen(algorithm), pytest.MonkeyPatch.context() as patch:
         patch.setenv("NNTF_THREADS", threads)
         panels = compiled.distance_panels(flows_of(a), divisor)
         if panels is None:

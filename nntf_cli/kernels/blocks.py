@@ -1,12 +1,17 @@
 """Transitions compared block by block, compiled: for many transitions and few cells.
 
-The flows of one transition meet a dense block of others, cell by cell, in lanes as narrow as the counts allow, and
-what comes out is divided and written at once. The sparse side are the later transitions: trainings calm down.
+The flows of one transition meet a dense block of others, cell by cell, in lanes of 8 or 16 bits, and what comes out is
+divided and written at once. The sparse side are the later transitions: trainings calm down.
+
+A count that is too large for its lane is cut into pieces, each of which has a cell of its own: min(a, b) is the sum of
+the minima of their pieces. And the pieces of a transition are taken in groups whose sum still fits the lane, so that no
+sum of minima can overflow before it is added to a wider one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +20,9 @@ from nntf_cli.model import Flows
 from nntf_cli.progress import task
 from nntf_cli.threads import for_each, n_threads
 
-#: Seconds: per lane operation with 16 and with 32 bits, per cell written.
-_LANE = {2: 0.07e-9, 4: 0.17e-9}
-_FILLED = 0.5e-9
+#: Seconds: per lane and piece with 8 and with 16 bits, per lane and group, per cell written.
+_LANE = {1: 0.02e-9, 2: 0.04e-9}
+_GROUP, _FILLED = 0.15e-9, 0.5e-9
 
 #: Most bytes of a dense block; every thread has one.
 _DENSE_BYTES = 32 * 2**20
@@ -44,12 +49,16 @@ class Blocks:
 
     def __init__(self, a: Flows, b: Flows, divisor: int, number: np.ndarray, n_classes: int) -> None:
         self._a, self._b, self._divisor, self._symmetric = a, b, divisor, a is b
-        self._lane, self._n_cells = _lane_type(a, b), int(number[-1])
-        self._counts = a.count.astype(self._lane)
+        lane, _ = _narrowest(a, b, number)
         self._columns = number[b.from_class.astype(np.int32) * n_classes + b.to_class]
-        self._rows = self._columns
-        if a is not b:
-            self._rows = number[a.from_class.astype(np.int32) * n_classes + a.to_class]
+        rows = self._columns if a is b else number[a.from_class.astype(np.int32) * n_classes + a.to_class]
+        most = np.zeros(int(number[-1]) + 1, dtype=np.int64)
+        _find_most(self._columns, b.count, most)
+        # where the pieces of each cell begin; of a cell that never moves in b there is one, which stays empty
+        limit = int(np.iinfo(lane).max)
+        self._place = np.concatenate([[0], np.cumsum(np.maximum(1, -(-most // limit)))])
+        self._pieces = _cut(a.start, rows, a.count, self._place, lane, limit)
+        self._lane, self._limit = lane, limit
 
     def write(self, result: np.ndarray) -> None:
         """Fill the whole matrix, (P, Q) of any type of number."""
@@ -85,13 +94,12 @@ class Blocks:
         return float(self._a.start[-1] - self._a.start[first if self._symmetric else 0])
 
     def _block(self, first: int, last: int, direct: np.ndarray, mirrored: np.ndarray, low: int) -> None:
-        # the last row stays empty: the cells of a that never move in b
-        dense = np.zeros((self._n_cells + 1, _WIDTH), dtype=self._lane)
-        _fill(self._b.start, self._columns, self._b.count, first, last, dense)
+        dense = np.zeros((int(self._place[-1]), _WIDTH), dtype=self._lane)
+        _fill(self._b.start, self._columns, self._b.count, self._place, self._limit, first, last, dense)
         if not self._symmetric:
             mirrored = _NOWHERE
         _compare(
-            self._a.start, self._rows, self._counts, self._a.moved, dense, self._b.moved[first:last],
+            *self._pieces, self._a.moved, dense, self._b.moved[first:last],
             first, first if self._symmetric else 0, self._symmetric, self._divisor, direct, mirrored, low,
         )  # fmt: skip
 
@@ -121,34 +129,116 @@ def _mark(from_class: np.ndarray, to_class: np.ndarray, n_classes: int, number: 
         number[np.int64(from_class[x]) * n_classes + np.int64(to_class[x])] = 1
 
 
-def _lane_type(a: Flows, b: Flows) -> np.dtype[np.unsignedinteger]:
-    """Return the narrowest type that the moves of one transition fit: no sum of minima is larger."""
-    most = max(int(flows.moved.max()) for flows in (a, b))
-    return np.dtype(np.uint16 if most < 2**16 else np.uint32)
-
-
 def cost(a: Flows, b: Flows, number: np.ndarray) -> float:
     """Return the seconds that blocks take, on one thread; infinity where one would be too large."""
-    item = _lane_type(a, b).itemsize
-    n_cells, n_columns = int(number[-1]), b.n_transitions
-    if n_cells * _WIDTH * item > _DENSE_BYTES:
-        return float("inf")
-    per_row = np.diff(a.start)
-    compared = np.arange(len(per_row)) + 1 if a is b else np.full(len(per_row), n_columns)
-    lanes = per_row @ (-(-compared // _WIDTH) * _WIDTH)
-    return _LANE[item] * float(lanes) + _FILLED * n_cells * n_columns
+    return _narrowest(a, b, number)[1]
+
+
+def _narrowest(a: Flows, b: Flows, number: np.ndarray) -> tuple[type[np.unsignedinteger], float]:
+    """Return the type of lanes that is quicker, and the seconds that it takes."""
+    n_cells, n_columns = int(number[-1]) + 1, b.n_transitions
+    compared = np.arange(a.n_transitions) + 1 if a is b else np.full(a.n_transitions, n_columns)
+    lanes = -(-compared // _WIDTH) * float(_WIDTH)
+    costs: dict[type[np.unsignedinteger], float] = {}
+    for lane in (np.uint8, np.uint16):
+        item, limit = np.dtype(lane).itemsize, float(np.iinfo(lane).max)
+        # at the most: groups are filled by three quarters or better, and no piece is left over but one per flow
+        pieces = np.diff(a.start) + a.moved / limit
+        groups = 1 + a.moved / (0.75 * limit)
+        too_large = n_cells * _WIDTH * item > _DENSE_BYTES
+        work = float(lanes @ (_LANE[item] * pieces + _GROUP * groups)) + _FILLED * n_cells * n_columns
+        costs[lane] = float("inf") if too_large else work
+    best = min(costs, key=costs.__getitem__)
+    return best, costs[best]
 
 
 @jit
-def _fill(start: np.ndarray, cells: np.ndarray, counts: np.ndarray, first: int, last: int, dense: np.ndarray) -> None:
+def _find_most(cells: np.ndarray, counts: np.ndarray, most: np.ndarray) -> None:
+    for x in range(len(cells)):
+        most[cells[x]] = max(most[cells[x]], counts[x])
+
+
+def _cut(
+    start: np.ndarray, cells: np.ndarray, counts: np.ndarray, place: np.ndarray, lane: type[Any], limit: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Cut flows into pieces.
+
+    Returns
+    -------
+    first : ndarray of int64, shape (P + 1,)
+        Where the groups of each transition begin.
+    begin : ndarray of int64, shape (groups + 1,)
+        Where the pieces of each group begin.
+    where, how_many : ndarray of int32 and of the type of lanes
+        The cell of each piece, and the moves.
+    """
+    n_pieces = len(counts) + int((counts[counts > limit].astype(np.int64) // limit).sum())
+    first = np.zeros(len(start), dtype=np.int64)
+    begin = np.zeros(n_pieces + len(start), dtype=np.int64)
+    where, how_many = np.empty(n_pieces, dtype=np.int32), np.empty(n_pieces, dtype=lane)
+    n_groups, n_pieces = _cut_all(start, cells, counts, place, limit, first, begin, where, how_many)
+    return first, begin[: n_groups + 1].copy(), where[:n_pieces], how_many[:n_pieces]
+
+
+@jit
+def _cut_all(
+    start: np.ndarray,
+    cells: np.ndarray,
+    counts: np.ndarray,
+    place: np.ndarray,
+    limit: int,
+    first: np.ndarray,
+    begin: np.ndarray,
+    where: np.ndarray,
+    how_many: np.ndarray,
+) -> tuple[int, int]:
+    """Go on with a group until the next piece would make it overflow; what b never has as much of is left out."""
+    n_groups, n_pieces = 0, 0
+    for i in range(len(start) - 1):
+        total = 0
+        for x in range(start[i], start[i + 1]):
+            left, cell = int(counts[x]), place[cells[x]]
+            while left > 0 and cell < place[cells[x] + 1]:
+                piece = min(left, limit)
+                if total + piece > limit:
+                    n_groups += 1
+                    begin[n_groups] = n_pieces
+                    total = 0
+                where[n_pieces], how_many[n_pieces] = cell, piece
+                n_pieces += 1
+                total += piece
+                left -= piece
+                cell += 1
+        n_groups += 1
+        begin[n_groups] = n_pieces
+        first[i + 1] = n_groups
+    return n_groups, n_pieces
+
+
+@jit
+def _fill(
+    start: np.ndarray,
+    cells: np.ndarray,
+    counts: np.ndarray,
+    place: np.ndarray,
+    limit: int,
+    first: int,
+    last: int,
+    dense: np.ndarray,
+) -> None:
     for j in range(first, last):
         for x in range(start[j], start[j + 1]):
-            dense[cells[x], j - first] = counts[x]
+            left, cell = int(counts[x]), place[cells[x]]
+            while left > 0:
+                dense[cell, j - first] = min(left, limit)
+                left -= limit
+                cell += 1
 
 
 @jit
 def _compare(
-    start: np.ndarray,
+    group: np.ndarray,
+    begin: np.ndarray,
     cells: np.ndarray,
     counts: np.ndarray,
     moved: np.ndarray,
@@ -166,25 +256,30 @@ def _compare(
 
     Entry (i, j) goes to ``direct[i, j]`` and to ``mirrored[j - first, i - low]``, where those have any room.
     """
-    n_rows, n_columns = len(start) - 1, len(moved_columns)
-    sums = np.zeros(dense.shape[1], dtype=dense.dtype)
+    n_rows, n_columns = len(group) - 1, len(moved_columns)
+    sums = np.zeros(dense.shape[1], dtype=np.uint32)
+    lanes = np.zeros(dense.shape[1], dtype=dense.dtype)
     tile = np.zeros((_HEIGHT, n_columns))
     for top in range(row, n_rows, _HEIGHT):
         bottom = min(top + _HEIGHT, n_rows)
         for i in range(top, bottom):
             sums[:] = 0
-            x, end = start[i], start[i + 1]
-            while x + 4 <= end:  # four cells at a time: the sums are read and written less often
-                p, q, r, s = counts[x], counts[x + 1], counts[x + 2], counts[x + 3]
-                d, e, f, g = dense[cells[x]], dense[cells[x + 1]], dense[cells[x + 2]], dense[cells[x + 3]]
-                for j in range(len(sums)):
-                    sums[j] += (min(p, d[j]) + min(q, e[j])) + (min(r, f[j]) + min(s, g[j]))
-                x += 4
-            while x < end:
-                value, lanes = counts[x], dense[cells[x]]
-                for j in range(len(sums)):
-                    sums[j] += min(value, lanes[j])
-                x += 1
+            for k in range(group[i], group[i + 1]):
+                lanes[:] = 0
+                x, end = begin[k], begin[k + 1]
+                while x + 4 <= end:  # four cells at a time: the sums are read and written less often
+                    p, q, r, s = counts[x], counts[x + 1], counts[x + 2], counts[x + 3]
+                    d, e, f, g = dense[cells[x]], dense[cells[x + 1]], dense[cells[x + 2]], dense[cells[x + 3]]
+                    for j in range(len(lanes)):
+                        lanes[j] += (min(p, d[j]) + min(q, e[j])) + (min(r, f[j]) + min(s, g[j]))
+                    x += 4
+                while x < end:
+                    p, d = counts[x], dense[cells[x]]
+                    for j in range(len(lanes)):
+                        lanes[j] += min(p, d[j])
+                    x += 1
+                for j in range(len(lanes)):
+                    sums[j] += lanes[j]
             to = tile[i - top]
             if divisor == RAW:
                 for j in range(n_columns):

@@ -50,7 +50,8 @@ def shared_with_newest(
 
         def some(thread: int) -> None:
             part = slice(bounds[thread], bounds[thread + 1])
-            _by_hash(start[part.start : part.stop + 1], from_class, to_class, count, *hashed, shared[part])
+            with np.errstate(over="ignore"):  # hashes wrap around, of which numpy warns where nothing is compiled
+                _by_hash(start[part.start : part.stop + 1], from_class, to_class, count, *hashed, shared[part])
 
     for_each(some, range(threads), threads)
     return shared
@@ -63,7 +64,8 @@ def _hashed(
     bits = (4 * len(count) + 16).bit_length()
     keys, moves = np.zeros(2**bits, dtype=np.uint64), np.zeros(2**bits, dtype=np.int64)
     maybe = np.zeros(2 ** (bits - 3), dtype=np.uint64)
-    _insert(from_class, to_class, count, keys, moves, maybe)
+    with np.errstate(over="ignore"):
+        _insert(from_class, to_class, count, keys, moves, maybe)
     return keys, moves, maybe
 
 
