@@ -166,7 +166,7 @@ def flows(log: LabelLog, split: str | None = None, *, diagonal: bool = False) ->
 class _Column:
     """An array that grows where it lies: to join pieces at the end would hold everything twice."""
 
-    def __init__(self, dtype: DTypeLike) -> None:
+    def __init__(self, dtype: type[np.generic]) -> None:
         self._room, self._n = np.empty(0, dtype=dtype), 0
 
     def add(self, values: np.ndarray) -> None:

@@ -220,7 +220,7 @@ class Flows:
         """S, (P,) int64: samples that changed class in each transition; 0 where it is quiet."""
         moved = np.zeros(self.n_transitions, dtype=np.int64)
         cuts = np.searchsorted(self.start, np.arange(0, len(self.count), _SUMMED))
-        for first, last in pairwise(np.unique([*cuts, self.n_transitions]).tolist()):
+        for first, last in pairwise(sorted({*cuts.tolist(), self.n_transitions})):
             begin, end = self.start[first:last], self.start[first + 1 : last + 1]
             counts = self.count[begin[0] : end[-1]].astype(np.int64)
             moved[first:last][begin < end] = np.add.reduceat(counts, (begin - begin[0])[begin < end])
