@@ -7,18 +7,21 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
 from math import ceil, prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.errors import InputError
-from nntf_cli.files.chunks import FLETCHER32, Cut, PackedChunks, packed_chunks
 from nntf_cli.files.store import LABEL_NAMES, PANEL_BYTES, Tile, reading
 from nntf_cli.model import Scalar
 
+if TYPE_CHECKING:
+    from nntf_cli.files.chunks import Cut, PackedChunks
+
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 6: "scaleoffset", 32000: "lzf"}
+_FLETCHER32 = 3
 _MOST_ATTRIBUTE_BYTES = 4096
 _MOST_OBJECTS = 1_000_000
 _MOST_LINKS = 16
@@ -182,7 +185,7 @@ def _refuse_unsafe(dataset: h5py.Dataset, where: str) -> None:
             "cut the dataset to the snapshots that exist",
             where=where,
         )
-    if FLETCHER32 in filters:
+    if _FLETCHER32 in filters:
         _refuse_tiny_chunks(dataset, where)
 
 
@@ -215,9 +218,8 @@ class Hdf5Array:
         n_rows, n_columns = self.shape[:2]
         chunk_rows, chunk_columns = (self._dataset.chunks or (1, 1))[:2]
         item = self.dtype.itemsize * prod(self.shape[2:])
-        panel_bytes = (
-            PANEL_BYTES // 2 if self._packed else PANEL_BYTES
-        )  # where blocks are unpacked ahead, three are held
+        # where blocks are unpacked ahead, three are held
+        panel_bytes = PANEL_BYTES // 2 if self._packed else PANEL_BYTES
         if column_bytes is not None:
             rows = n_rows
             columns = _multiple(column_bytes // max(1, n_rows * item), chunk_columns, n_columns)
@@ -244,6 +246,10 @@ class Hdf5Array:
     @cached_property
     def _packed(self) -> PackedChunks | None:
         """The chunks, where several threads are to unpack them."""
+        if self._dataset.chunks is None:
+            return None
+        from nntf_cli.files.chunks import packed_chunks  # what is not compressed need not wait for it
+
         with reading(self.where):
             return packed_chunks(self._dataset)
 

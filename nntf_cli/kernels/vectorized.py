@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nntf_cli.kernels.runs import band_lines
-from nntf_cli.model import Flows
+from nntf_cli.model import BandLines, Flows
 from nntf_cli.threads import for_each
 
 __all__ = [
@@ -236,3 +235,12 @@ def count_differences(
         others = slice(0, i + 1 if symmetric else len(b))
         differing = (b[others] != row) & present[others] & (row != missing_a)
         counts[i, others] += np.count_nonzero(differing, axis=1)
+
+
+def band_lines(
+    values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray, theiler: int, theiler_vertical: int
+) -> BandLines:
+    """Count the lines in every band; see :mod:`nntf_cli.kernels.runs`."""
+    from nntf_cli.kernels import runs  # a fingerprint alone need not wait for it
+
+    return runs.band_lines(values, lows, highs, closed, theiler, theiler_vertical)

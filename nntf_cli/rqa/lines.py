@@ -102,6 +102,7 @@ def lines_in_bands(
     ]  # fmt: skip
 
 
+@cache  # every measure of every band asks
 def cells_apart(shape: tuple[int, ...], distance: int) -> int:
     """Return how many cells of a matrix have |i - j| >= ``distance``."""
     n_rows, n_columns = shape
