@@ -5,7 +5,7 @@ Ferreira et al., "Neural network training fingerprint", Journal of Visualization
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -43,6 +43,8 @@ def fingerprint(
     against: LabelLog | None = None,
     against_split: str | None = None,
     counted: Flows | None = None,
+    count: Callable[[LabelLog, str | None], Flows] | None = None,
+    compare: Callable[[Flows, str, Flows | None], np.ndarray] | None = None,
 ) -> Fingerprint:
     """Compute the distance matrix of a training run, or between two runs.
 
@@ -65,6 +67,8 @@ def fingerprint(
         The split of ``against``; ``split`` if not given.
     counted : Flows, optional
         What :func:`flows` returned for this log and split, where that is known already.
+    count, compare : callable, optional
+        Who does the work of :func:`flows` and of :func:`distances`, where it is not this process.
 
     Returns
     -------
@@ -80,19 +84,19 @@ def fingerprint(
     ParameterError
         Unknown metric or normalization, or one that does not go with the other.
     """
-    normalize = _normalization(metric, normalize)
+    normalize, count, compare = _normalization(metric, normalize), count or flows, compare or distances
     if against is not None:
         _require_same_samples(log, log.split(split), against, against.split(against_split or split))
     if metric == "hamming":
         return _hamming_fingerprint(log, split, normalize, against, against_split or split)
-    rows = flows(log, split) if counted is None else counted
+    rows = count(log, split) if counted is None else counted
     row_axis = _flow_axis(log, log.split(split), rows)
     if against is None:
-        return Fingerprint(distances(rows, normalize), Axes(row_axis, row_axis), metric, normalize, log.source)
-    columns = flows(against, against_split or split)
+        return Fingerprint(compare(rows, normalize, None), Axes(row_axis, row_axis), metric, normalize, log.source)
+    columns = count(against, against_split or split)
     column_axis = _flow_axis(against, against.split(against_split or split), columns)
     axes = Axes(row_axis, column_axis)
-    return Fingerprint(distances(rows, normalize, columns), axes, metric, normalize, log.source)
+    return Fingerprint(compare(rows, normalize, columns), axes, metric, normalize, log.source)
 
 
 def _normalization(metric: str, normalize: str | None) -> str:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+_here = threading.local()
 
 
 def n_threads() -> int:
@@ -11,9 +15,22 @@ def n_threads() -> int:
     wanted = os.environ.get("NNTF_THREADS", "")
     if wanted.isdigit() and int(wanted):
         return int(wanted)
+    if getattr(_here, "alone", False):
+        return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let the calling thread work alone: for where somebody else keeps every processor busy already."""
+    before = getattr(_here, "alone", False)
+    _here.alone = True
+    try:
+        yield
+    finally:
+        _here.alone = before
 
 
 def for_each(work: Callable[[int], object], items: Iterable[int], threads: int | None = None) -> None:
