@@ -27,10 +27,11 @@ ROOMS = {
     "labellog": {"files"},
     "artifacts": {"files"},
     "fingerprint": {"kernels"},
+    "distributed": {"kernels", "files", "labellog", "fingerprint"},
     "diff": set(),
     "rqa": {"kernels"},
     "figures": set(),
-    "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures"},
+    "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures", "distributed"},
 }
 
 #: Packages from outside that only some rooms may import.
@@ -40,6 +41,8 @@ OUTSIDE = {
     "h5py": {"files", "cli"},
     "pandas": {"artifacts"},
     "matplotlib": {"figures"},
+    "distributed": {"distributed"},
+    "dask": {"distributed"},
 }
 
 

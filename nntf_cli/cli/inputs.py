@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import click
 
 from nntf_cli.cli.boundary import note_line
+from nntf_cli.cli.cluster import options_of
 from nntf_cli.cli.options import Choice
 from nntf_cli.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
-    from nntf_cli.model import Fingerprint, LabelLog
+    from nntf_cli.model import Fingerprint, Flows, LabelLog
 
 #: How long a signal may have to wait while nothing comes through the pipe.
 _SIGNAL_SECONDS = 0.2
@@ -69,11 +70,28 @@ def load(address: str, choice: Choice) -> LabelLog | Matrix:
     return load_log(address, choice, data) if matrix is None else matrix
 
 
-def fingerprint_of(log: LabelLog, split: str | None, choice: Choice) -> Fingerprint:
-    """Compute the fingerprint of one split of a log."""
+def fingerprint_of(log: LabelLog, split: str | None, choice: Choice, against: LabelLog | None = None) -> Fingerprint:
+    """Compute the fingerprint of one split of a log, here or on a cluster."""
     from nntf_cli.fingerprint import fingerprint
 
-    return fingerprint(log, split, metric=choice.metric, normalize=choice.normalize)
+    if choice.cluster is not None:
+        return choice.cluster.fingerprint(log, split, options_of(choice), against)
+    return fingerprint(log, split, metric=choice.metric, normalize=choice.normalize, against=against)
+
+
+def fingerprint_with_flows(
+    log: LabelLog, split: str | None, choice: Choice, against: LabelLog | None, *, diagonal: bool
+) -> tuple[Fingerprint, Flows]:
+    """Compute the fingerprint and the flows it comes from; where those are small they are counted here."""
+    from nntf_cli.fingerprint import fingerprint, flows
+
+    if choice.cluster is not None and choice.cluster.is_divided(log, split, options_of(choice)):
+        return choice.cluster.with_flows(log, split, options_of(choice), against, diagonal=diagonal)
+    counted = flows(log, split, diagonal=diagonal)
+    computed = fingerprint(
+        log, split, metric=choice.metric, normalize=choice.normalize, against=against, counted=counted
+    )
+    return computed, counted
 
 
 def load_matrices(address: str, choice: Choice) -> list[Matrix]:

@@ -11,9 +11,10 @@ import click
 
 from nntf_cli.cli import options
 from nntf_cli.cli.boundary import error_line, note_line
+from nntf_cli.cli.cluster import begin, connect
 from nntf_cli.cli.options import Choice
 from nntf_cli.cli.types import BandWidthType, RangeType
-from nntf_cli.errors import NntfError
+from nntf_cli.errors import ClusterError, NntfError
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
@@ -58,6 +59,7 @@ _MEASURED_PER_RUN = frozenset({"lam", "ent", "acc", "rr_lam"})  # names that no 
 @options.splits("--split", "Which samples of a log; a row for each.  [default: the only split, else train]")
 @options.snapshots
 @options.distance
+@options.scheduler
 @options.force
 @options.quiet
 @click.pass_context
@@ -65,7 +67,8 @@ def command(
     ctx: click.Context, inputs: tuple[str, ...], width: str, band: tuple[float, float] | None,
     value_range: tuple[float, float] | None, convention: str, edges: str | None, l_min: int, v_min: int | None,
     per_band: bool, select: str, sort: str | None, output: str | None, fmt: str | None, splits: tuple[str, ...],
-    every: int, from_step: int | None, to_step: int | None, metric: str, normalize: str | None, quiet: bool,
+    every: int, from_step: int | None, to_step: int | None, metric: str, normalize: str | None, scheduler: str | None,
+    quiet: bool,
 ) -> None:
     """Quantify how trainings recur: laminarity (they linger) and entropy (how mixed the repeats are).
 
@@ -90,7 +93,8 @@ def command(
         raise click.UsageError("--edges goes with --convention standard: the paper's edges are what they are")
     one_band = Band(*band) if band else None
     settings = Settings(convention, width, l_min, v_min, one_band, value_range, edges or "half-open")
-    choice = Choice(splits, every, from_step, to_step, metric, normalize)
+    cluster = connect(ctx, scheduler, _addresses(inputs))
+    choice = Choice(splits, every, from_step, to_step, metric, normalize, cluster)
     if per_band:
         code, table = _band_table(_addresses(inputs), choice, settings)
     else:
@@ -125,12 +129,15 @@ def _measured(
     from nntf_cli.cli.inputs import distinct_names, load_matrices
 
     code, runs, results = 0, [], []
+    begin(choice, addresses)
     for address in addresses:
         try:
             for matrix in load_matrices(address, choice):
                 results.append(measure(matrix))
                 _note_what_is_outside(matrix, settings)
                 runs.append((matrix.title, matrix.origin))
+        except ClusterError:
+            raise  # nor could it do any other
         except NntfError as error:
             error_line(str(error))
             code = code or error.exit_code
