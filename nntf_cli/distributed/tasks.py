@@ -58,7 +58,10 @@ class Place:
     def of(cls, address: str) -> Place:
         """Return the place of a log that this process can open."""
         path = split_address(address)[0]
-        status = os.stat(path)
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise InputError(f"is gone ({error.strerror})", "run this again", where=path) from error
         return cls(os.path.abspath(path) + address[len(path) :], status.st_size, status.st_mtime_ns)
 
     def open(self) -> LabelLog:
