@@ -20,6 +20,7 @@ help:  ## Say what can be made
 INSTALLED   := $(VENV)/.installed
 TEST_READY  := $(VENV)/.test-ready
 BENCH_READY := $(VENV)/.bench-ready
+DASK_READY  := $(VENV)/.dask-ready
 SAMPLE_READY := $(VENV)/.samples-ready
 
 $(VENV)/bin/python:
@@ -35,6 +36,10 @@ $(TEST_READY): pyproject.toml | $(VENV)/bin/python
 
 $(BENCH_READY): pyproject.toml | $(INSTALLED)
 	$(VENV)/bin/pip install --quiet --editable '.[bench]'
+	@touch $@
+
+$(DASK_READY): pyproject.toml | $(TEST_READY)
+	$(VENV)/bin/pip install --quiet --editable '.[test,dask]'
 	@touch $@
 
 $(SAMPLE_READY): pyproject.toml | $(INSTALLED)
@@ -133,7 +138,7 @@ test: $(TEST_READY)  ## Install, then run the whole suite
 	$(PYTEST) -q
 
 .PHONY: check
-check: lint types test test-nojit wheel  ## Everything that decides whether a change may land
+check: lint types $(DASK_READY) test test-nojit wheel  ## Everything that decides whether a change may land
 
 .PHONY: lint
 lint: $(TEST_READY)  ## Style, and formatting
@@ -147,6 +152,10 @@ types: $(TEST_READY)  ## Type annotations
 .PHONY: test-nojit
 test-nojit: $(TEST_READY)  ## The kernels' tests without compilation, with coverage
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -q -m 'not process' --cov --cov-report=term
+
+.PHONY: test-dask
+test-dask: $(DASK_READY)  ## The tests of --scheduler, on clusters of this machine's processes (half a minute)
+	$(PYTEST) -q tests/test_distributed.py
 
 .PHONY: wheel
 wheel: $(TEST_READY)  ## Build the wheel, install it alone, ask every command for help

@@ -60,3 +60,9 @@ class LimitError(NntfError):
     """The operation would need more memory, space or time than there is (exit 5)."""
 
     exit_code = 5
+
+
+class ClusterError(NntfError):
+    """The cluster that was to do the work cannot, or not any more (exit 3)."""
+
+    exit_code = 3

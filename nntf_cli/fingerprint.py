@@ -5,7 +5,7 @@ Ferreira et al., "Neural network training fingerprint", Journal of Visualization
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,6 +50,8 @@ def fingerprint(
     counted: Flows | None = None,
     dtype: DTypeLike = np.float64,
     stored: bool = True,
+    count: Callable[[LabelLog, str | None], Flows] | None = None,
+    compare: Callable[[Flows, str, Flows | None], np.ndarray] | None = None,
 ) -> Fingerprint:
     """Compute the distance matrix of a training run, or between two runs.
 
@@ -77,6 +79,8 @@ def fingerprint(
     stored : bool
         Compute D now. If not, it is computed when it is first looked at, and quantifying the recurrence of a long
         run does without ever having it whole.
+    count, compare : callable, optional
+        Who does the work of :func:`flows` and of :func:`distances`, where it is not this process.
 
     Returns
     -------
@@ -92,20 +96,26 @@ def fingerprint(
     ParameterError
         Unknown metric or normalization, or one that does not go with the other.
     """
-    normalize = _normalization(metric, normalize)
+    normalize, count = _normalization(metric, normalize), count or flows
     if against is not None:
         _require_same_samples(log, log.split(split), against, against.split(against_split or split))
     if metric == "hamming":
         return _hamming_fingerprint(log, split, normalize, against, against_split or split, dtype)
-    rows = flows(log, split) if counted is None else counted
+
+    def compared(rows: Flows, columns: Flows | None) -> np.ndarray:
+        if compare is None:
+            return distances(rows, normalize, columns, dtype)
+        return compare(rows, normalize, columns).astype(dtype, copy=False)
+
+    rows = count(log, split) if counted is None else counted
     row_axis = _flow_axis(log, log.split(split), rows)
     if against is None:
-        matrix = distances(rows, normalize, dtype=dtype) if stored else _Stream(rows, normalize)
+        matrix = compared(rows, None) if stored or compare else _Stream(rows, normalize)
         return Fingerprint(matrix, Axes(row_axis, row_axis), metric, normalize, log.source)
-    columns = flows(against, against_split or split)
+    columns = count(against, against_split or split)
     column_axis = _flow_axis(against, against.split(against_split or split), columns)
     axes = Axes(row_axis, column_axis)
-    return Fingerprint(distances(rows, normalize, columns, dtype), axes, metric, normalize, log.source)
+    return Fingerprint(compared(rows, columns), axes, metric, normalize, log.source)
 
 
 def _normalization(metric: str, normalize: str | None) -> str:
@@ -210,7 +220,7 @@ class _FlowCounter:
         if not len(rows):
             return
         n_flows, before, after, count = self._kernels.count_moves(previous, rows, self._missing, width)
-        columns = (before, after, _narrowed(count))
+        columns = (before, after, narrow_counts(count))
         memory.require(2 * sum(column.nbytes for column in columns), "what moved", _FEWER)
         for column, values in zip(self._columns, columns, strict=True):
             column.add(values)
@@ -254,7 +264,8 @@ class _FlowCounter:
         return stayed
 
 
-def _narrowed(count: np.ndarray) -> np.ndarray:
+def narrow_counts(count: np.ndarray) -> np.ndarray:
+    """Return numbers of samples in the narrower of the two types that flows have."""
     fits = count.max(initial=0) <= np.iinfo(_NARROW_COUNT).max
     return count.astype(_NARROW_COUNT if fits else _COUNT, copy=False)
 
@@ -269,7 +280,7 @@ def _merged(
         parts[transition].append(_Columns(*(column[begin:end] for column in columns)))
     whole = [_added_up(several) for several in parts]
     joined = [np.concatenate(same) for same in zip(*whole, strict=True)]
-    return np.array([len(part.n_samples) for part in whole]), _Columns(joined[0], joined[1], _narrowed(joined[2]))
+    return np.array([len(part.n_samples) for part in whole]), _Columns(joined[0], joined[1], narrow_counts(joined[2]))
 
 
 def _added_up(parts: Sequence[_Columns]) -> _Columns:

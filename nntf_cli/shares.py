@@ -83,18 +83,38 @@ def limited_threads(threads: int | None) -> Iterator[None]:
         _wanted = before
 
 
+_alone: ContextVar[bool] = ContextVar("alone", default=False)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let the calling thread work alone: for where somebody else keeps every processor busy already."""
+    before = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(before)
+
+
 def n_threads() -> int:
     """Return how many threads one run may use: its share where several are computed side by side."""
+    if _alone.get() and not _said():
+        return 1
     return max(1, n_hands() // n_sharing())
+
+
+def _said() -> int:
+    """Return ``NNTF_THREADS``; 0 where it says nothing."""
+    wanted = os.environ.get("NNTF_THREADS", "")
+    return int(wanted) if wanted.isdigit() else 0
 
 
 def n_hands() -> int:
     """Return how many threads all runs may use: as limited, ``NNTF_THREADS``, or the processors of this process."""
-    wanted = os.environ.get("NNTF_THREADS", "")
     if _wanted is not None:
         return _wanted
-    if wanted.isdigit() and int(wanted):
-        return int(wanted)
+    if _said():
+        return _said()
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextvars import copy_context
 
-from nntf_cli.shares import n_threads
+from nntf_cli.shares import n_threads, one_thread
 
-__all__ = ["for_each", "n_threads"]
+__all__ = ["for_each", "n_threads", "one_thread"]
 
 
 def for_each(work: Callable[[int], object], items: Iterable[int], threads: int | None = None) -> None:

@@ -1,8 +1,13 @@
 """What tests of several rooms share."""
 
+from importlib.util import find_spec
+
 import pytest
 
 from threeruns import write_three_runs
+
+if find_spec("distributed"):
+    from clusters import cluster, divided, local  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="module", params=["numpy", "numba"])

@@ -29,11 +29,12 @@ ROOMS = {
     "labellog": {"files"},
     "artifacts": {"files"},
     "fingerprint": {"kernels"},
+    "distributed": {"kernels", "files", "labellog", "fingerprint"},
     "diff": set(),
     "rqa": {"kernels"},
     "growing": {"kernels", "rqa"},
     "figures": set(),
-    "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures"},
+    "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures", "distributed"},
 }
 
 #: Modules of ours that import nothing but the standard library and each other.
@@ -46,6 +47,8 @@ OUTSIDE = {
     "h5py": {"files", "cli"},
     "pandas": {"artifacts"},
     "matplotlib": {"figures"},
+    "distributed": {"distributed"},
+    "dask": {"distributed"},
 }
 
 

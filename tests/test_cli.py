@@ -305,7 +305,7 @@ def test_fingerprint_passes_its_options_on(logs):
         assert run("fingerprint", logs[0], *options) == (0, b"", "")
     (log, split), keywords = compute.call_args
     assert (log.name, split) == ("wd_0", "test")
-    assert keywords == {"metric": "flows", "normalize": "samples", "counted": None, "against": None, "dtype": "float64"}
+    assert keywords == {"metric": "flows", "normalize": "samples", "against": None, "dtype": "float64", "stored": True}
     assert list(deliver.call_args[0][0]) == ["D.npz"]
     assert deliver.call_args[0][1] == [str(logs[0])]
 

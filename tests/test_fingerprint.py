@@ -289,3 +289,22 @@ def test_a_matrix_that_does_not_fit_is_refused_before_it_is_allocated(monkeypatc
     monkeypatch.setattr("nntf_cli.memory.available", lambda: 1000.0)
     with pytest.raises(LimitError, match="19 x 19 matrix"):
         distances(counted)
+
+
+def test_somebody_else_may_count_and_compare():
+    a, b = log_of(np.array([[0, 1], [1, 1], [1, 0]]), 2), log_of(np.array([[0, 0], [1, 0]]), 2)
+    asked = []
+
+    def count(log, split):
+        asked.append((log, split))
+        return flows(log, split)
+
+    def compare(rows, normalize, columns):
+        asked.append((rows.n_transitions, normalize, columns and columns.n_transitions))
+        return distances(rows, normalize, columns) + 5
+
+    crossed = fingerprint(a, against=b, normalize="none", count=count, compare=compare)
+    np.testing.assert_array_equal(crossed.distances, fingerprint(a, against=b, normalize="none").distances + 5)
+    assert asked == [(a, None), (b, None), (2, "none", 1)]
+    fingerprint(a, count=count, compare=compare)
+    assert asked[3:] == [(a, None), (2, "flows", None)]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import naive
+from nntf_cli import threads
 from nntf_cli.kernels import blocks, choice, compiled, runs, sharing, vectorized
 from nntf_cli.model import Band, Flows
 from nntf_cli.rqa import Settings
@@ -231,3 +232,17 @@ def test_the_choice_can_be_overruled(monkeypatch):
     assert choice.engine(1e9) is vectorized
     monkeypatch.setenv("NNTF_ENGINE", "numba")
     assert choice.engine(0.0) is compiled
+
+
+def test_a_thread_may_have_to_work_alone(monkeypatch):
+    monkeypatch.delenv("NNTF_THREADS", raising=False)
+    several = threads.n_threads()
+    with threads.one_thread():
+        assert threads.n_threads() == 1
+        with threads.one_thread():
+            pass
+        assert threads.n_threads() == 1
+        monkeypatch.setenv("NNTF_THREADS", "3")
+        assert threads.n_threads() == 3
+    monkeypatch.delenv("NNTF_THREADS")
+    assert threads.n_threads() == several

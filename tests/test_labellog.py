@@ -402,3 +402,38 @@ def test_description(tmp_path):
     assert facts["scalars"]["loss"] == {"first": 3.0, "last": 1.5, "best": 1.0, "best_step": 10}
     assert facts["scalars"]["accuracy"]["best"] == 0.5
     assert facts["warnings"] == ["1 labels of split 'train' are missing"]
+
+
+def _stored(folder, layout, labels):
+    if layout == "one npz array":
+        np.savez(folder / "run.npz", labels=labels)
+    elif layout == "npz per snapshot":
+        np.savez(folder / "run.npz", **{f"epoch_{i}": row for i, row in enumerate(labels)})
+    else:
+        with h5py.File(folder / "run.h5", "w") as file:
+            file.create_dataset("labels", data=labels, chunks=layout)
+    return next(folder.iterdir())
+
+
+@pytest.mark.parametrize("layout", [None, (1, 90), (24, 16), (2, 32), (2, 90), "one npz array", "npz per snapshot"])
+def test_blocks_tile_the_labels_and_are_read_alone(tmp_path, monkeypatch, layout):
+    labels = np.random.default_rng(0).integers(0, 9, (24, 90)).astype(np.uint16)
+    whole = open_log(_stored(tmp_path, layout, labels)).split().labels
+    monkeypatch.setattr("nntf_cli.files.hdf5.PANEL_BYTES", 300)
+    blocks, seen = whole.blocks(500), np.zeros(labels.shape, int)
+    assert len(blocks) == 1 if layout == "one npz array" else len(blocks) > 1
+    assert whole.n_bytes == labels.nbytes
+    for block in blocks:
+        part = whole.part(block)
+        assert (part.n_snapshots, part.n_samples) == (block.bottom - block.top, block.right - block.left)
+        for panel in part.panels():
+            place = np.s_[panel.row :, panel.column :]
+            n_rows, n_columns = panel.labels.shape
+            np.testing.assert_array_equal(panel.labels, labels[place][:n_rows, :n_columns])
+            seen[place][:n_rows, :n_columns] += 1
+            assert block.top <= panel.row
+            assert panel.row + n_rows <= block.bottom
+    assert (seen == 1).all()
+    if layout != "one npz array":
+        (row,) = whole.part(blocks[-1]._replace(top=7, bottom=8)).panels()
+        np.testing.assert_array_equal(row.labels[0], labels[7, blocks[-1].left : blocks[-1].right])

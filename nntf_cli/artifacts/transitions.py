@@ -63,7 +63,7 @@ def flow_table(flows: Flows) -> dict[str, np.ndarray]:
         np.repeat(flows.to_step, per_transition),
         flows.from_class,
         flows.to_class,
-        flows.count,
+        flows.count.astype(np.int32),  # whatever the numbers
     )
     return {name: column.astype(np.int64) for name, column in zip(COLUMNS, columns, strict=True)}
 

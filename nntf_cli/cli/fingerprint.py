@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from nntf_cli.cli import options
+from nntf_cli.cli.cluster import begin, connect
 from nntf_cli.cli.options import Choice
 from nntf_cli.errors import OutputError
 
@@ -29,6 +30,7 @@ TRANSITION_FORMATS = ("npz", "h5", "csv", "npy")
 @options.split
 @options.snapshots
 @options.distance
+@options.scheduler
 @click.option("--against", metavar="LOG", help="Cross fingerprint: columns from this run of the same samples.")
 @click.option("--transitions-out", metavar="FILE",
               help="Also write the transitions: .npz, .h5 or .csv lists the flows (from_step, to_step, from, to, "
@@ -43,8 +45,8 @@ TRANSITION_FORMATS = ("npz", "h5", "csv", "npy")
 @click.pass_context
 def command(
     ctx: click.Context, logs: tuple[str, ...], output: str | None, fmt: Format | None, split: str | None, every: int,
-    from_step: int | None, to_step: int | None, metric: str, normalize: str | None, against: str | None,
-    transitions_out: str | None, dtype: str, quiet: bool,
+    from_step: int | None, to_step: int | None, metric: str, normalize: str | None, scheduler: str | None,
+    against: str | None, transitions_out: str | None, dtype: str, quiet: bool,
 ) -> None:
     """Compute the training fingerprint of LOG: the distance between every two of its transitions.
 
@@ -67,7 +69,8 @@ def command(
         raise click.UsageError("-o and --transitions-out name the same file")
     if [*logs, against].count("-") > 1:
         raise click.UsageError("stdin (-) can be read only once")
-    choice = Choice((split,) if split else (), every, from_step, to_step, metric, normalize, dtype)
+    cluster = connect(ctx, scheduler, [*logs, against])
+    choice = Choice((split,) if split else (), every, from_step, to_step, metric, normalize, dtype, cluster)
     if len(logs) == 1 and not (output and output.endswith("/")):
         _write_one(logs[0], choice, against, output, fmt, transitions_out)
         return
@@ -86,9 +89,8 @@ def _write_one(
 ) -> None:
     from nntf_cli.artifacts.matrices import write_matrix
     from nntf_cli.artifacts.transitions import write_transitions
-    from nntf_cli.cli.inputs import files_of, load_log
+    from nntf_cli.cli.inputs import files_of, fingerprint_of, fingerprint_with_flows, load_log
     from nntf_cli.cli.outputs import deliver, pick_format
-    from nntf_cli.fingerprint import fingerprint, flows
 
     split = choice.splits[0] if choice.splits else None
     form = pick_format(output, fmt, FORMATS, "npy")
@@ -96,16 +98,12 @@ def _write_one(
         raise click.UsageError("--dtype float32 goes with npy, npz and h5: what CSV holds has no type")
     flow_form = pick_format(transitions_out, None, TRANSITION_FORMATS, "csv")
     run = load_log(address, choice)
-    counted = flows(run, split, diagonal=flow_form == "npy") if transitions_out else None
-    result = fingerprint(
-        run,
-        split,
-        metric=choice.metric,
-        normalize=choice.normalize,
-        dtype=choice.dtype,
-        counted=counted,
-        against=load_log(against, choice) if against else None,
-    )
+    columns = load_log(against, choice) if against else None
+    counted = None
+    if transitions_out:
+        result, counted = fingerprint_with_flows(run, split, choice, columns, diagonal=flow_form == "npy")
+    else:
+        result = fingerprint_of(run, split, choice, columns)
     outputs: dict[str | None, Writer] = {}
     if counted is not None:
         outputs[transitions_out] = lambda stream: write_transitions(stream, counted, flow_form)
@@ -132,4 +130,5 @@ def _write_each(logs: Sequence[str], choice: Choice, against: str | None, folder
         refuse(targets[log])
         _write_one(log, choice, against, targets[log], form, None)
 
+    begin(choice, logs, against)
     return run_each(list(targets), write, "logs")[0]

@@ -6,18 +6,20 @@ import os
 import select
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import click
 
 from nntf_cli.cli.boundary import note_line
+from nntf_cli.cli.cluster import options_of
 from nntf_cli.cli.options import Choice
 from nntf_cli.errors import InputError, ParameterError
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
-    from nntf_cli.model import Fingerprint, LabelLog
+    from nntf_cli.model import Fingerprint, Flows, LabelLog
 
 #: How long a signal may have to wait while nothing comes through the pipe.
 _SIGNAL_SECONDS = 0.2
@@ -69,11 +71,38 @@ def load(address: str, choice: Choice) -> LabelLog | Matrix:
     return load_log(address, choice, data) if matrix is None else matrix
 
 
-def fingerprint_of(log: LabelLog, split: str | None, choice: Choice, *, stored: bool = True) -> Fingerprint:
-    """Compute the fingerprint of one split of a log."""
+def fingerprint_of(
+    log: LabelLog, split: str | None, choice: Choice, against: LabelLog | None = None, *, stored: bool = True
+) -> Fingerprint:
+    """Compute the fingerprint of one split of a log, here or on a cluster."""
     from nntf_cli.fingerprint import fingerprint
 
-    return fingerprint(log, split, metric=choice.metric, normalize=choice.normalize, stored=stored)
+    if choice.cluster is not None:
+        return _rounded(choice.cluster.fingerprint(log, split, options_of(choice), against), choice)
+    return fingerprint(
+        log, split, metric=choice.metric, normalize=choice.normalize, against=against, dtype=choice.dtype, stored=stored
+    )
+
+
+def fingerprint_with_flows(
+    log: LabelLog, split: str | None, choice: Choice, against: LabelLog | None, *, diagonal: bool
+) -> tuple[Fingerprint, Flows]:
+    """Compute the fingerprint and the flows it comes from; where those are small they are counted here."""
+    from nntf_cli.fingerprint import fingerprint, flows
+
+    if choice.cluster is not None and choice.cluster.is_divided(log, split, options_of(choice)):
+        computed, counted = choice.cluster.with_flows(log, split, options_of(choice), against, diagonal=diagonal)
+        return _rounded(computed, choice), counted
+    counted = flows(log, split, diagonal=diagonal)
+    metric, normalize, dtype = choice.metric, choice.normalize, choice.dtype
+    computed = fingerprint(
+        log, split, metric=metric, normalize=normalize, against=against, dtype=dtype, counted=counted
+    )
+    return computed, counted
+
+
+def _rounded(matrix: Fingerprint, choice: Choice) -> Fingerprint:
+    return replace(matrix, matrix=matrix.distances.astype(choice.dtype, copy=False))
 
 
 def load_matrices(address: str, choice: Choice, *, stored: bool = True) -> list[Matrix]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import click
 
 from nntf_cli.cli.boundary import holding_lines, report_one, say
-from nntf_cli.errors import LimitError, NntfError
+from nntf_cli.errors import ClusterError, LimitError, NntfError
 from nntf_cli.progress import listening
 from nntf_cli.shares import Crew, member_of, n_hands
 
@@ -86,6 +86,8 @@ def _n_jobs() -> int:
 def _attempt(work: Callable[[_Item], _Result], item: _Item) -> _Outcome[_Result]:
     try:
         return _Outcome([work(item)])
+    except ClusterError:
+        raise  # nor could any other input be done
     except (NntfError, MemoryError) as error:
         if not os.environ.get("NNTF_DEBUG"):
             # they would keep all that the work has read until it is reported

@@ -6,12 +6,15 @@ Letters in use or reserved: -o -f -v -q -h -V -b -t. Others are long only.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from nntf_cli.cli.types import ListType, SizeType
+
+if TYPE_CHECKING:
+    from nntf_cli.distributed import Cluster
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -27,6 +30,7 @@ class Choice:
     metric: str = "flows"
     normalize: str | None = None
     dtype: str = "float64"
+    cluster: Cluster | None = field(default=None, compare=False)  #: who computes; it changes no result
 
 
 def output(what: str) -> Callable[[_Command], _Command]:
@@ -151,3 +155,10 @@ def limits(command: _Command) -> _Command:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+scheduler = click.option(
+    "--scheduler", metavar="ADDRESS",
+    help="Let an existing dask.distributed cluster do the work, by its scheduler's address or scheduler file; its "
+    "workers must see the logs under the same paths. Needs nntf-cli[dask].",
+)  # fmt: skip

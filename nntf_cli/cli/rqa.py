@@ -10,6 +10,7 @@ import click
 
 from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
+from nntf_cli.cli.cluster import begin, connect
 from nntf_cli.cli.options import Choice
 from nntf_cli.cli.types import BandWidthType, RangeType, WindowsType
 
@@ -70,6 +71,7 @@ _FOR_PROGRAMS = ("csv", "json")
 @options.splits("--split", "Which samples of a log; a row for each.  [default: the only split, else train]")
 @options.snapshots
 @options.distance
+@options.scheduler
 @options.force
 @options.jobs
 @options.limits
@@ -81,7 +83,8 @@ def command(
     theiler: int | None, theiler_vertical: int | None, border: str, permutations: int | None, seed: int,
     windows: tuple[int, int] | None, figure: str | None, matrix_out: str | None, per_band: bool, select: str,
     sort: str | None, output: str | None, fmt: str | None, splits: tuple[str, ...], every: int,
-    from_step: int | None, to_step: int | None, metric: str, normalize: str | None, quiet: bool,
+    from_step: int | None, to_step: int | None, metric: str, normalize: str | None, scheduler: str | None,
+    quiet: bool,
 ) -> None:
     """Quantify how trainings recur: laminarity (they linger) and entropy (how mixed the repeats are).
 
@@ -123,7 +126,8 @@ def command(
         permutations = 0  # for every window they would cost many times what they cost for a run
     settings = Settings(convention, width, l_min, v_min, Band(*band) if band else None, value_range,
                         edges or "half-open", theiler, theiler_vertical, border, permutations, seed)
-    choice = Choice(splits, every, from_step, to_step, metric, normalize)
+    cluster = connect(ctx, scheduler, _addresses(inputs))
+    choice = Choice(splits, every, from_step, to_step, metric, normalize, cluster=cluster)
     measure = measuring(settings, windows, None if per_band else select, bands=per_band or figure is not None)
     kept: list[Matrix] = []
     code, results = _measured(_addresses(inputs), choice, settings, measure, kept if matrix_out else None)
@@ -224,6 +228,7 @@ def _measured(
                 kept.append(matrix)
         return found
 
+    begin(choice, addresses)
     code, lists = run_each(addresses, measured)
     found = [one for several in lists for one in several]
     return code, list(zip(distinct_names([run for run, _ in found]), [result for _, result in found], strict=True))

@@ -14,7 +14,7 @@ import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.errors import InputError
-from nntf_cli.files.store import LABEL_NAMES, PANEL_BYTES, Tile, reading
+from nntf_cli.files.store import LABEL_NAMES, PANEL_BYTES, Block, Tile, reading
 from nntf_cli.model import Scalar
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _FLETCHER32 = 3
 _MOST_ATTRIBUTE_BYTES = 4096
 _MOST_OBJECTS = 1_000_000
 _MOST_LINKS = 16
+_LEAST_CHUNKS = 8  # from top to bottom of a block, where a chunk has several rows
 
 
 class Hdf5Store:
@@ -213,8 +214,42 @@ class Hdf5Array:
                 return np.asarray(self._dataset.asstr(errors="replace")[()], dtype=str)
             return np.asarray(self._dataset[()])
 
-    def tiles(self, column_bytes: int | None = None) -> Iterator[Tile]:
+    def tiles(self, column_bytes: int | None = None, block: Block | None = None) -> Iterator[Tile]:
         """Yield blocks that begin and end where the chunks do, so that each is unpacked once."""
+        top, bottom, left, right = block or Block(0, self.shape[0], 0, self.shape[1])
+        rows, columns, item = self._tile(column_bytes)
+        n_bytes = rows * columns * item
+        ahead = self._packed.ahead(n_bytes) if self._packed else 0
+        held = 2 + ahead if self._packed else 1
+        memory.require(held * n_bytes, "one block of it", "store it in smaller chunks", where=self.where)
+        cuts = [
+            (slice(row, min(row + rows, bottom)), slice(column, min(column + columns, right)))
+            for column in range(left, right, columns)
+            for row in range(top, bottom, rows)
+        ]
+        with closing(self._cut(cuts, ahead)) as parts:
+            for cut in cuts:
+                with reading(self.where):
+                    data = next(parts)
+                yield Tile(cut[0].start, cut[1].start, data)
+
+    def blocks(self, n_bytes: int) -> list[Block]:
+        """Return rectangles of whole tiles: of all rows if that is small enough, else one tile wide."""
+        n_rows, n_columns = self.shape[:2]
+        rows, columns, item = self._tile(None)
+        chunk_rows = (self._dataset.chunks or (1,))[0]
+        # whoever compares the rows of a block needs the row before it, and so unpacks one more chunk
+        least = rows if chunk_rows == 1 else max(rows, _LEAST_CHUNKS * chunk_rows)
+        high = _multiple(n_bytes // (columns * item), least, n_rows)
+        wide = columns if high < n_rows else _multiple(n_bytes // (n_rows * item), columns, n_columns)
+        return [
+            Block(top, min(top + high, n_rows), left, min(left + wide, n_columns))
+            for left in range(0, n_columns, wide)
+            for top in range(0, n_rows, high)
+        ]
+
+    def _tile(self, column_bytes: int | None) -> tuple[int, int, int]:
+        """Return rows, columns and bytes per entry of a tile."""
         n_rows, n_columns = self.shape[:2]
         chunk_rows, chunk_columns = (self._dataset.chunks or (1, 1))[:2]
         item = self.dtype.itemsize * prod(self.shape[2:])
@@ -228,20 +263,7 @@ class Hdf5Array:
             if chunk_rows * n_columns * item > 4 * panel_bytes:
                 columns = _multiple(panel_bytes // (chunk_rows * item), chunk_columns, n_columns)
             rows = _multiple(panel_bytes // max(1, columns * item), chunk_rows, n_rows)
-        block = rows * columns * item
-        ahead = self._packed.ahead(block) if self._packed else 0
-        held = 2 + ahead if self._packed else 1
-        memory.require(held * block, "one block of it", "store it in smaller chunks", where=self.where)
-        cuts = [
-            (slice(row, min(row + rows, n_rows)), slice(column, min(column + columns, n_columns)))
-            for column in range(0, n_columns, columns)
-            for row in range(0, n_rows, rows)
-        ]
-        with closing(self._blocks(cuts, ahead)) as blocks:
-            for cut in cuts:
-                with reading(self.where):
-                    data = next(blocks)
-                yield Tile(cut[0].start, cut[1].start, data)
+        return rows, columns, item
 
     @cached_property
     def _packed(self) -> PackedChunks | None:
@@ -253,7 +275,7 @@ class Hdf5Array:
         with reading(self.where):
             return packed_chunks(self._dataset)
 
-    def _blocks(self, cuts: Sequence[Cut], ahead: int) -> Generator[np.ndarray]:
+    def _cut(self, cuts: Sequence[Cut], ahead: int) -> Generator[np.ndarray]:
         if self._packed:
             return self._packed.blocks(cuts, ahead)
         return (self._dataset[cut] for cut in cuts)

@@ -13,7 +13,7 @@ import numpy as np
 from nntf_cli import memory
 from nntf_cli.errors import InputError
 from nntf_cli.files.npy import ObjectsError, read_npy_header
-from nntf_cli.files.store import LABEL_NAMES, PANEL_BYTES, Tile, reading
+from nntf_cli.files.store import LABEL_NAMES, PANEL_BYTES, Block, Tile, reading
 from nntf_cli.model import Scalar
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -144,7 +144,11 @@ class NpzArray:
             done += len(piece)
         return items
 
-    def tiles(self, column_bytes: int | None = None) -> Iterator[Tile]:
+    def blocks(self, n_bytes: int) -> list[Block]:
+        """Return the whole: what is packed as one stream is read from its beginning."""
+        return [Block(0, self.shape[0], 0, self.shape[1])]
+
+    def tiles(self, column_bytes: int | None = None, block: Block | None = None) -> Iterator[Tile]:
         """Yield blocks in the order of the stream; column by column from row-major data takes several passes."""
         if self._fortran and len(self.shape) > 2:
             yield from _cut(self.read(), column_bytes)

@@ -36,6 +36,15 @@ class Tile(NamedTuple):
     block: np.ndarray  #: (rows, columns, ...)
 
 
+class Block(NamedTuple):
+    """A rectangle that can be read without the rest: rows [top, bottom), columns [left, right)."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
 class StoredArray(Protocol):
     """One array in a file; nothing is read until it is asked for."""
 
@@ -47,11 +56,16 @@ class StoredArray(Protocol):
         """Return the whole array."""
         ...
 
-    def tiles(self, column_bytes: int | None = None) -> Iterator[Tile]:
+    def tiles(self, column_bytes: int | None = None, block: Block | None = None) -> Iterator[Tile]:
         """Yield blocks, all rows of one range of columns in order, then the next, cut as the file stores them.
 
-        With ``column_bytes``, every block holds all rows and about that many bytes.
+        With ``column_bytes``, every block holds all rows and about that many bytes. With ``block``, only what lies
+        in it; rows and columns keep the numbers that they have in the whole.
         """
+        ...
+
+    def blocks(self, n_bytes: int) -> list[Block]:
+        """Return rectangles of about that many bytes that tile the array, cut where little is unpacked twice."""
         ...
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nntf_cli.errors import InputError
-from nntf_cli.files.store import PANEL_BYTES, StoredArray, Tile
+from nntf_cli.files.store import PANEL_BYTES, Block, StoredArray, Tile
 from nntf_cli.labellog.writer import label_dtype
 from nntf_cli.model import NO_MISSING, Panel
 
@@ -55,6 +55,19 @@ class StoredLabels:
         """Return how many labels are missing, reading all labels unless that is done already."""
         self.n_classes()
         return self._n_missing
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that the labels, or the scores they come from, are when unpacked."""
+        return int(np.prod(self._array.shape, dtype=np.int64)) * self._array.dtype.itemsize
+
+    def blocks(self, n_bytes: int) -> list[Block]:
+        """Return rectangles of about that many bytes each, which tile the labels and can be read alone."""
+        return self._array.blocks(n_bytes)
+
+    def part(self, block: Block) -> StoredLabels:
+        """Return the labels in a block; in panels and messages they keep the place that they have in the whole."""
+        return StoredLabels(_Part(self._array, block), self._declared, self.missing)
 
     def _converted(self, tiles: Iterator[Tile]) -> Iterator[Panel]:
         largest, n_missing = 0, 0
@@ -126,6 +139,24 @@ def _narrowed(dtype: np.dtype[Any], declared: int | None, missing: int, *, is_sc
     return np.dtype("u4")
 
 
+class _Part:
+    """A block of a stored array, whose tiles are numbered as in the whole."""
+
+    def __init__(self, array: StoredArray, block: Block) -> None:
+        self._array, self._block = array, block
+        self.where, self.dtype = array.where, array.dtype
+        self.shape = (block.bottom - block.top, block.right - block.left, *array.shape[2:])
+
+    def read(self) -> np.ndarray:
+        return self._array.read()[self._block.top : self._block.bottom, self._block.left : self._block.right]
+
+    def tiles(self, column_bytes: int | None = None, block: Block | None = None) -> Iterator[Tile]:
+        return self._array.tiles(column_bytes, block or self._block)
+
+    def blocks(self, n_bytes: int) -> list[Block]:
+        return [self._block]
+
+
 class SnapshotStack:
     """One stored array per snapshot, seen as one (T, N) or (T, N, C) array."""
 
@@ -146,14 +177,22 @@ class SnapshotStack:
         """Return all snapshots."""
         return np.stack([array.read() for array in self._arrays])
 
-    def tiles(self, column_bytes: int | None = None) -> Iterator[Tile]:
+    def blocks(self, n_bytes: int) -> list[Block]:
+        """Return rectangles of whole snapshots."""
+        n_snapshots, n_samples = self.shape[:2]
+        rows = max(1, n_bytes // max(1, self.dtype.itemsize * int(np.prod(self.shape[1:]))))
+        return [Block(row, min(row + rows, n_snapshots), 0, n_samples) for row in range(0, n_snapshots, rows)]
+
+    def tiles(self, column_bytes: int | None = None, block: Block | None = None) -> Iterator[Tile]:
         """Yield some snapshots at a time; column by column takes several passes over all of them."""
         n_snapshots, n_samples = self.shape[:2]
+        top, bottom, left, right = block or Block(0, n_snapshots, 0, n_samples)
         row_bytes = max(1, self.dtype.itemsize * int(np.prod(self.shape[1:])))
         if column_bytes is None:
             rows = max(1, PANEL_BYTES // row_bytes)
-            for row in range(0, n_snapshots, rows):
-                yield Tile(row, 0, np.stack([array.read() for array in self._arrays[row : row + rows]]))
+            for row in range(top, bottom, rows):
+                arrays = self._arrays[row : min(row + rows, bottom)]
+                yield Tile(row, left, np.stack([array.read()[left:right] for array in arrays]))
             return
         width = max(1, column_bytes * n_samples // (row_bytes * n_snapshots))
         for column in range(0, n_samples, width):
