@@ -155,7 +155,7 @@ test-nojit: $(TEST_READY)  ## The kernels' tests without compilation, with cover
 
 .PHONY: test-dask
 test-dask: $(DASK_READY)  ## The tests of --scheduler, on clusters of this machine's processes (half a minute)
-	$(PYTEST) -q tests/test_distributed.py
+	$(PYTEST) -q tests/test_distributed.py tests/test_distributed_faults.py
 
 .PHONY: wheel
 wheel: $(TEST_READY)  ## Build the wheel, install it alone, ask every command for help
@@ -167,7 +167,7 @@ wheel: $(TEST_READY)  ## Build the wheel, install it alone, ask every command fo
 	cd build/wheel && venv/bin/python -m nntf_cli --version
 
 .PHONY: bench
-bench: $(BENCH_READY)  ## BENCH=W1: ours against named baselines, on this machine (all: a quarter of an hour, 2 GB)
+bench: $(BENCH_READY)  ## BENCH=W1: ours against named baselines, on this machine (all: twenty minutes, 5 GB)
 	$(VENV)/bin/python tests/bench/bench.py --only '$(BENCH)'
 
 .PHONY: samples

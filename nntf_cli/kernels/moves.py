@@ -109,7 +109,8 @@ def _tabulate(
             _count_cells(cells, _tile_cells(x, y, gone, width, bits, masks, places, cells), tables)
         found = n_flows
         for turn in range(1, len(tables)):
-            tables[0] += tables[turn]
+            for k in range(tables.shape[1]):  # added as arrays, it would take seconds more to compile
+                tables[0, k] += tables[turn, k]
         for first in range(0, tables.shape[1], TILE):
             part = tables[0, first : first + TILE]
             n = find_changes(part, nothing[: len(part)], masks)
