@@ -137,6 +137,18 @@ matrices = arrays(
 )
 
 
+@settings(deadline=None, derandomize=True)
+@given(n=st.integers(1, 300), at=st.tuples(st.integers(0, 299), st.integers(0, 299)), wrong=st.booleans())
+def test_symmetry_is_found_out(n, at, wrong):
+    values = np.add.outer(np.arange(n), np.arange(n)).astype(float)
+    i, j = (k % n for k in at)
+    if wrong and i != j:
+        values[i, j] += 0.5
+    for module in (compiled, vectorized):
+        assert module.is_symmetric(values) == (not wrong or i == j)
+        assert not module.is_symmetric(np.zeros((n, n + 1)))
+
+
 LANES = {"blocks of bytes": np.uint8, "blocks of words": np.uint16}
 
 

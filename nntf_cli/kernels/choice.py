@@ -46,7 +46,8 @@ class Engine(Protocol):
     distances: Callable[[Flows, Flows | None, int, np.dtype[Any]], np.ndarray]
     distance_panels: Callable[[Flows, int], Iterator[np.ndarray] | None]
     count_differences: Callable[[np.ndarray, np.ndarray, int, int, bool, np.ndarray], None]
-    band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
+    is_symmetric: Callable[[np.ndarray], bool]
+    band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int, Callable[[], bool]], BandLines]
     lines_of_panels: Callable[[Iterator[np.ndarray], np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
 
 

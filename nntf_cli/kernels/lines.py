@@ -10,31 +10,55 @@ of column i, which the rows below it continue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
 
-from nntf_cli.kernels.scanning import across, down, near, on_diagonals, to_codes
-from nntf_cli.kernels.vectorized import is_symmetric
+from nntf_cli.kernels.scanning import across, down, equals_transpose, near, on_diagonals, to_codes
 from nntf_cli.model import BandLines
 from nntf_cli.threads import for_each, n_threads
 
 #: Entries that are counted at a time, and from which on a panel is worth several threads.
 _PANEL_ENTRIES, _WORTH_THREADS = 2**24, 2**17
 
+#: Side of the tiles in which a matrix is compared with its transpose.
+_TILE = 64
+
 #: Cells in which values are looked up; more of them where there are many bands.
 _GRID = 8192
 
 
 def band_lines(
-    values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray, theiler: int, theiler_vertical: int
+    values: np.ndarray,
+    lows: np.ndarray,
+    highs: np.ndarray,
+    closed: np.ndarray,
+    theiler: int,
+    theiler_vertical: int,
+    symmetric: Callable[[], bool] | None = None,
 ) -> BandLines:
     """Count the lines in every band; see :mod:`nntf_cli.kernels.vectorized`."""
-    n_columns = None if is_symmetric(values) else values.shape[1]
+    n_columns = None if (symmetric() if symmetric else is_symmetric(values)) else values.shape[1]
     counter = LineCounter(n_columns, lows, highs, closed, theiler, theiler_vertical)
     counter.add(values)
     return counter.lines()
+
+
+def is_symmetric(values: np.ndarray) -> bool:
+    """Return whether a matrix equals its transpose."""
+    n = len(values)
+    if n != values.shape[1]:
+        return False
+    step = _TILE * -(-n // (8 * _TILE))
+    found: list[bool] = []
+    threads = None if values.size > _WORTH_THREADS else 1
+    for_each(
+        lambda first: found.append(equals_transpose(values, first, min(first + step, n), _TILE)),
+        range(0, n, step),
+        threads,
+    )
+    return all(found)
 
 
 def lines_of_panels(

@@ -50,6 +50,18 @@ def to_codes(
 
 
 @jit
+def equals_transpose(values: np.ndarray, first: int, last: int, tile: int) -> bool:
+    """Return whether the rows in [first, last) equal the columns, tile by tile, which stay in the cache."""
+    for left in range(0, last, tile):
+        for top in range(max(first, left), last, tile):
+            for i in range(top, min(top + tile, last)):
+                for j in range(left, min(left + tile, i)):
+                    if values[i, j] != values[j, i]:
+                        return False
+    return True
+
+
+@jit
 def near(codes: np.ndarray, first: int, window: int, symmetric: bool, n_points: np.ndarray) -> None:
     """Count the entries with abs(i - j) < ``window`` band by band, and clear their codes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -238,9 +239,15 @@ def count_differences(
 
 
 def band_lines(
-    values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray, theiler: int, theiler_vertical: int
+    values: np.ndarray,
+    lows: np.ndarray,
+    highs: np.ndarray,
+    closed: np.ndarray,
+    theiler: int,
+    theiler_vertical: int,
+    symmetric: Callable[[], bool] | None = None,
 ) -> BandLines:
-    """Count the lines in every band; see :mod:`nntf_cli.kernels.runs`."""
+    """Count the lines in every band; see :mod:`nntf_cli.kernels.runs`. Symmetry would not make it any quicker."""
     from nntf_cli.kernels import runs  # a fingerprint alone need not wait for it
 
     return runs.band_lines(values, lows, highs, closed, theiler, theiler_vertical)

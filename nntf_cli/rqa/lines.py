@@ -10,7 +10,6 @@ import numpy as np
 
 from nntf_cli.kernels import engine
 from nntf_cli.kernels.choice import COST_PER_ENTRY
-from nntf_cli.kernels.vectorized import is_symmetric
 from nntf_cli.model import Band, BandLines, RowStream
 
 #: Border lines that KELO keeps: the longest of each triangle.
@@ -79,8 +78,9 @@ def count_lines(
         counted: BandLines = kernels.lines_of_panels(panels, *how)
         return lines_in_bands(counted, bands, values.shape, theiler, theiler_vertical, lambda: True)
     whole = values if isinstance(values, np.ndarray) else values.whole()
-    counted = kernels.band_lines(whole, *how)
-    return lines_in_bands(counted, bands, whole.shape, theiler, theiler_vertical, cache(lambda: is_symmetric(whole)))
+    symmetric = cache(lambda: kernels.is_symmetric(whole))  # asked once, and not where it does not matter
+    counted = kernels.band_lines(whole, *how, symmetric)
+    return lines_in_bands(counted, bands, whole.shape, theiler, theiler_vertical, symmetric)
 
 
 def lines_in_bands(
