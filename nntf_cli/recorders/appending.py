@@ -181,7 +181,8 @@ def _continued(path: str, run: Run) -> Appender | None:
         if not os.path.exists(where) or not os.path.samestat(os.stat(where), os.fstat(descriptor)):
             os.close(descriptor)
             return None
-        disk.temporary(path)  # removes what the dead have left
+        for left in (path, where):  # by those who died
+            disk.temporary(left)
         found = records.read_journal(descriptor, where)
         if found.torn:
             disk.ftruncate(descriptor, found.end)
