@@ -11,6 +11,7 @@ import random
 import resource
 import signal
 import struct
+import subprocess
 import sys
 import time
 import warnings
@@ -115,39 +116,72 @@ def leftovers(path):
     return [name for name in os.listdir(path.parent) if name.startswith((f".{path.name}", f"{path.name}.journal"))]
 
 
-def full(folder, seed, trials):
-    """Files may not grow beyond a limit: training ends as if nothing was, and what was written is there."""
+def limited(folder, seed, trials):
+    """Files may not grow beyond a limit."""
     for trial in range(trials):
         limit = 3_000 + 7_919 * trial % 38_000
-        path = folder / f"full_{trial}.h5"
+        until_full(
+            folder / f"limited_{trial}.h5",
+            "File too large",
+            lambda limit=limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY)),
+            lambda: None,
+        )
+    print(f"{trials} limits")
 
-        def work(say, path=path, limit=limit):
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-            publishing.REST = 0
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                log = recorder(path, 1_000)
-                for step in range(40):
-                    log.snapshot(step, row(step, 1_000), loss=step / 2)
-                    if not log._queue:
-                        say(step)
-                log.close()
-            assert any("File too large" in str(warning.message) for warning in caught), (limit, caught)
-            assert len(caught) <= 3
-            written = len(steps_of(path, 1_000))
-            assert log.lost == list(range(written, 40)), (log.lost, written)
 
-        pid, ears = forked(work)
-        said = heard(ears)
-        assert os.waitpid(pid, 0)[1] == 0, limit
-        valid_for_other_tools(path)
-        assert said == steps_of(path, 1_000), limit
-        assert not [name for name in leftovers(path) if name.startswith(".")]
-        with recorder(path, 1_000) as log:
-            step = 0 if log.last_step is None else log.last_step + 1
-            log.snapshot(step, row(step, 1_000), loss=step / 2)
-        assert steps_of(path, 1_000) == [*said, len(said)]
+def full(folder, seed, trials):
+    """The disk is full at some time, and later there is room again; needs the right to mount one."""
+    for trial in range(trials):
+        place = folder / f"disk_{trial}"
+        place.mkdir()
+        size = 12 + 4 * trial % 60
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "none", place]
+        if os.geteuid() or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode:
+            print("no full disks: a disk cannot be mounted here")
+            return
+        grow = ["mount", "-o", "remount,size=2m", place]
+        try:
+            until_full(
+                place / "run.h5",
+                "No space left on device",
+                lambda: None,
+                lambda grow=grow: subprocess.run(grow, check=True),
+            )
+        finally:
+            subprocess.run(["umount", place], check=True)
     print(f"{trials} full disks")
+
+
+def until_full(path, reason, shrink, grow):
+    """Training ends as if nothing was, what was written is there, and goes on when there is room."""
+
+    def work(say):
+        shrink()
+        publishing.REST = 0
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            log = recorder(path, 1_000)
+            for step in range(40):
+                log.snapshot(step, row(step, 1_000), loss=step / 2)
+                if not log._queue:
+                    say(step)
+            log.close()
+        assert any(reason in str(warning.message) for warning in caught), caught
+        assert len(caught) <= 3
+        written = len(steps_of(path, 1_000))
+        assert log.lost == list(range(written, 40)), (log.lost, written)
+
+    pid, ears = forked(work)
+    said = heard(ears)
+    assert os.waitpid(pid, 0)[1] == 0, path
+    valid_for_other_tools(path)
+    assert said == steps_of(path, 1_000)
+    assert not [name for name in leftovers(path) if name.startswith(".")]
+    grow()
+    with recorder(path, 1_000) as log:
+        step = 0 if log.last_step is None else log.last_step + 1
+        log.snapshot(step, row(step, 1_000), loss=step / 2)
+    assert steps_of(path, 1_000) == [*said, len(said)]
 
 
 def polled(folder, seed, trials):
@@ -229,7 +263,7 @@ def forks(folder, seed, trials):
     print(f"{trials} forks")
 
 
-SCENARIOS = {"kills": kills, "full": full, "polled": polled, "two": two, "forks": forks}
+SCENARIOS = {"kills": kills, "limited": limited, "full": full, "polled": polled, "two": two, "forks": forks}
 
 if __name__ == "__main__":
     assert faultydisk
