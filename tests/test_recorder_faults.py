@@ -155,8 +155,9 @@ def test_what_cannot_be_written_waits_and_comes_later(path, call):
     log = recorder(path)
     log.snapshot(0, row(0), loss=0)
     with failing(Fault(1, errno.ENOSPC, for_ever=True, calls=(call,))):
-        with pytest.warns(RecorderWarning, match="step 1 cannot be written .No space left on device.; it is kept"):
+        with pytest.warns(RecorderWarning, match="step 1 cannot be written .No space left on device.; it") as caught:
             log.snapshot(1, row(1), loss=0.5)
+        assert caught[0].filename == __file__  # where the caller reads it
         log.snapshot(2, row(2), loss=1)  # one warning is enough
         assert not log.flush()
         assert steps_of(path) == [0]
