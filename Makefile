@@ -157,6 +157,12 @@ test-nojit: $(TEST_READY)  ## The kernels' tests without compilation, with cover
 test-dask: $(DASK_READY)  ## The tests of --scheduler, on clusters of this machine's processes (half a minute)
 	$(PYTEST) -q tests/test_distributed.py tests/test_distributed_faults.py
 
+FAULTS ?= 10000
+
+.PHONY: faults
+faults: $(TEST_READY)  ## FAULTS=10000: kill recorders that often, cut power, fill disks (half an hour)
+	FAULTS=$(FAULTS) $(PYTEST) -q -s tests/test_recorder_faults.py
+
 .PHONY: wheel
 wheel: $(TEST_READY)  ## Build the wheel, install it alone, ask every command for help
 	rm -rf build/wheel
