@@ -97,12 +97,12 @@ class Joined:
         if self._first is None:
             yield from self._after(slice(0, self.shape[1]))
             return
-        for row, column, block in self._first.tiles():
-            kept = block[: max(0, self._n_first - row)]
+        for row, column, labels in self._first.tiles():
+            kept = labels[: max(0, self._n_first - row)]
             if len(kept):
                 yield Tile(row, column, kept)
-            if row + len(block) == self._first.shape[0]:
-                yield from self._after(slice(column, column + block.shape[1]))
+            if row + len(labels) == self._first.shape[0]:
+                yield from self._after(slice(column, column + labels.shape[1]))
 
     def _after(self, columns: slice) -> Iterator[Tile]:
         for row, block in self._later.blocks(columns):
