@@ -9,6 +9,7 @@ import contextlib
 import os
 import random
 import resource
+import select
 import signal
 import struct
 import subprocess
@@ -85,8 +86,9 @@ def kills(folder, seed, trials):
         before = steps_of(path, n_samples)
         own = rng.random()
         pid, ears = forked(lambda say, at=path, n=n_samples, own=own: train(at, own, n, say))
-        delay = rng.uniform(0, 0.04 if n_samples < 10_000 else 0.12)
-        time.sleep(delay)
+        if trial % 2:  # while it begins, or some time after its first snapshot
+            select.select([ears], [], [], 10)
+        time.sleep(rng.uniform(0, 0.04 if n_samples < 10_000 else 0.08))
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         said = heard(ears)
