@@ -15,6 +15,7 @@ from nntf_cli import __version__
 #: not asked there, for the help shall not wait for all of them to be loaded.
 COMMANDS = {
     "info": "Say what is in label logs.",
+    "check": "Name everything that is wrong with label logs.",
     "fingerprint": "Compute the distance matrix of a training run.",
     "diff": "Subtract one fingerprint from another.",
     "rqa": "Quantify recurrence: a table, one row per run or per band.",

@@ -104,6 +104,8 @@ def _scalar_of(array: NpzArray) -> Scalar | None:
 class NpzArray:
     """One member of an archive; its header is read and checked on creation."""
 
+    checksummed = True
+
     def __init__(self, archive: zipfile.ZipFile, member: str, where: str) -> None:
         self._archive, self._member, self.where = archive, member, where
         with reading(where):
