@@ -112,7 +112,7 @@ def test_every_violation_is_named_not_only_the_first(tmp_path):
     assert run("check", path).out == done.out
     found = json.loads(run("check", path, "--json").out)
     assert found["n_violations"] == 9
-    assert found["logs"][0]["violations"][0]["where"] == f"{path}: snapshots/accuracy"
+    assert found["logs"][0]["violations"][0]["where"] == f"{path}: labels/test"
 
 
 def test_damaged_blocks_are_named_with_what_they_held(tmp_path):

@@ -93,7 +93,7 @@ class Hdf5Store:
             except InputError as flaw:
                 if not self._salvaging:
                     raise
-                return Hdf5Array(dataset, where, flaw, self._end)
+                return Hdf5Array(dataset, where, flaw.bare(), self._end)
             return Hdf5Array(dataset, where)
 
     def attributes(self, path: str = "") -> dict[str, Scalar | None]:

@@ -78,7 +78,7 @@ class _Contiguous:
                 block = self._array.dataset[cut]
         except InputError as error:
             found.lost[...] = True
-            found.losses.append((cut, error))
+            found.losses.append((cut, error.bare()))
             return
         found.block[there] = block[there]
         found.lost[...] = ~there
@@ -116,7 +116,7 @@ class _Chunked:
                     found.block[target] = self._read_chunk(first, place)
             except InputError as error:
                 found.lost[target[:2]] = True  # of scores, a label with any part of them
-                found.losses.append(((place[0], place[1]), error))
+                found.losses.append(((place[0], place[1]), error.bare()))
 
     def _read_chunk(self, first: tuple[int, ...], place: tuple[slice, ...]) -> np.ndarray:
         info = self._stored.get(first)

@@ -23,6 +23,7 @@ _SPLITLABEL_NAMES = re.compile(r"(.+)_(?:labels|predictions)")
 _SCALAR = re.compile(r"(?:.+_)?(?:loss|accuracy)")
 _NUMBERED = re.compile(r"(|.*[^0-9])([0-9]{1,18})", re.ASCII | re.DOTALL)
 _OTHER_GROUPS = {"hparams", "run", "samples", "classes"}
+_NATIVE_NAMES = ("labels", "samples", "snapshots", "classes", "run")
 _NOT_SPLITS = {"true", "target", "class", "sample"}  # true_labels are no predictions
 
 
@@ -126,6 +127,8 @@ def _native(store: Store, attributes: Mapping[str, Scalar | None], found: Violat
     with found.noted():
         parts.hparams = _known(store.attributes("run"))
     parts.run_uuid = str(attributes.get("run-uuid") or "")
+    parts.used |= {*_NATIVE_NAMES, *_known(attributes)}
+    _warn_of_others(store.names(), parts)
     return parts
 
 
@@ -248,11 +251,15 @@ def _flat_extras(store: Store, attributes: Mapping[str, Scalar | None], parts: _
             parts.declared = len(parts.class_names)
     hparams = {**_known(attributes), **_known(store.attributes("hparams"))}
     parts.used |= {"hparams", *_known(attributes)}
+    _warn_of_others(names, parts)
+    parts.hparams = {name: value for name, value in hparams.items() if name not in _RESERVED_ATTRIBUTES}
+
+
+def _warn_of_others(names: list[str], parts: _Parts) -> None:
     ignored = [name for name in names if name not in parts.used]
     if ignored:
         listed = ", ".join(map(repr, ignored[:5])) + (", ..." if len(ignored) > 5 else "")
         parts.warnings.append(f"{listed} is not a name that nntf knows, and is left alone")
-    parts.hparams = {name: value for name, value in hparams.items() if name not in _RESERVED_ATTRIBUTES}
 
 
 def _first(store: Store, names: list[str], wanted: tuple[str, ...], parts: _Parts) -> StoredArray | None:

@@ -39,6 +39,20 @@ def open_log(address: str | os.PathLike[str], data: bytes | None = None) -> Labe
     InputError
         The file is missing, damaged, holds no label log, several and none is named, or something invalid.
     """
+    log, default = open_unnamed(address, data)
+    return replace(log, name=log.name or default)
+
+
+def open_unnamed(address: str | os.PathLike[str], data: bytes | None = None) -> tuple[LabelLog, str]:
+    """Open a label log; its name is empty if the file gives it none, and then taken from the file's.
+
+    Returns
+    -------
+    log : LabelLog
+        As of :func:`open_log`.
+    default : str
+        What it is called if it has no name.
+    """
     path, parts = split_address(os.fspath(address))
     root = open_store(path, data)
     store, rest = run_of(root, parts)
@@ -46,7 +60,7 @@ def open_log(address: str | os.PathLike[str], data: bytes | None = None) -> Labe
     if rest:
         require_split(log, rest, store.where)
         log = replace(log, chosen_split=rest[0])
-    return replace(log, name=log.name or _default_name(path, root, store))
+    return log, _default_name(path, root, store)
 
 
 def require_split(log: LabelLog, rest: list[str], where: str) -> None:

@@ -54,7 +54,7 @@ class SalvagedLabels(StoredLabels):
             return self._surveyed()
         except InputError as error:
             # block by block takes longer, and is only needed now
-            self._damaged, self._damage = True, error
+            self._damaged, self._damage = True, error.bare()
             self._restart()
             return self._surveyed()
 
@@ -133,7 +133,7 @@ class SalvagedLabels(StoredLabels):
         try:
             refuse()  # type: ignore[operator]
         except InputError as error:
-            self._wrong.setdefault(what, [error])
+            self._wrong.setdefault(what, [error.bare()])
         self._n_wrong[what] = self._n_wrong.get(what, 0) + int(np.count_nonzero(wrong))
         self._lost = self._lost | wrong
 
@@ -150,7 +150,7 @@ def _one_by_one(stack: SnapshotStack) -> Iterator[Salvaged]:
                 block[0] = array.read()
                 lost[...] = False
         except InputError as error:
-            losses.append((cut, error))
+            losses.append((cut, error.bare()))
         yield Salvaged(row, 0, block, lost, losses)
 
 

@@ -40,4 +40,4 @@ class Violations:
     def note(self, error: InputError) -> None:
         """Keep a violation; one that made the rest impossible may be raised again on the way out, and counts once."""
         if all(error is not known for known in self.found):
-            self.found.append(error)
+            self.found.append(error.bare())
