@@ -100,7 +100,7 @@ class Hdf5Store:
         """Return all attributes; None for those that are not one number or short text."""
         if path and not self.is_group(path):
             return {}
-        with reading(self.where):
+        with reading(f"{self.where}: {path}" if path else self.where):
             attrs = (self._group[path] if path else self._group).attrs
             return {_readable(name): _scalar(attrs, name) for name in attrs}
 

@@ -31,7 +31,7 @@ def open_store(path: str, data: bytes | None = None, *, salvaging: bool = False)
     if kind == "NPZ":
         from nntf_cli.files.npz import NpzStore
 
-        return NpzStore.open(path, data)
+        return NpzStore.open(path, data, salvaging=salvaging)
     remedy = "store the labels in an HDF5 or NPZ file, as 'labels' of shape (snapshots, samples)"
     if kind == "NPY":
         raise InputError("is a bare .npy array, which is always a matrix, never a label log", remedy, where=path)

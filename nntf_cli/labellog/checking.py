@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from nntf_cli.errors import InputError
@@ -59,8 +59,13 @@ def check_log(address: str | os.PathLike[str], data: bytes | None = None) -> lis
     InputError
         The file is missing, cannot be opened, or holds no label log.
     """
-    path, parts = split_address(os.fspath(address))
-    store, rest = run_of(open_store(path, data, salvaging=True), parts)
+    return check_stores(os.fspath(address), lambda path: open_store(path, data, salvaging=True))
+
+
+def check_stores(address: str, opened: Callable[[str], Store]) -> list[Check]:
+    """Do the same with whatever opens a file for salvaging."""
+    path, parts = split_address(address)
+    store, rest = run_of(opened(path), parts)
     checks = [check_store(run) for run in _runs_in(store, rest)]
     if rest and checks[0].log is not None:
         require_split(checks[0].log, rest, store.where)
@@ -89,6 +94,11 @@ def check_store(store: Store) -> Check:
         check.log = read_layout(counted, violations)
         if check.log is None:
             refuse_no_layout(store, store.runs())
+    named = {violation.where for violation in violations.found}
+    for flaw in getattr(store, "flaws", None) or ():
+        if flaw.where not in named:
+            named.add(flaw.where)
+            violations.note(flaw)
     if check.log is not None:
         check.layout, check.n_snapshots = check.log.layout, check.log.n_snapshots
         for split in check.log.splits.values():

@@ -10,6 +10,14 @@ from nntf_cli.files.vectors import numbers, of_length, type_name, whole_numbers
 from nntf_cli.model import Scalar
 
 
+class OrderError(InputError):
+    """Steps that repeat or go back."""
+
+    def __init__(self, cause: str, remedy: str, *, where: str, values: np.ndarray) -> None:
+        super().__init__(cause, remedy, where=where)
+        self.values = values  #: (T,) int64: the steps
+
+
 def label_array(array: StoredArray, *, per_snapshot: bool = False) -> None:
     """Refuse what can be neither labels nor scores, from its shape and type alone.
 
@@ -97,11 +105,12 @@ def steps(array: StoredArray, n_snapshots: int) -> np.ndarray:
     wrong = np.flatnonzero(np.diff(values) <= 0)
     if len(wrong):
         i = int(wrong[0])
-        raise InputError(
+        raise OrderError(
             f"is not strictly increasing: {values[i]} is followed by {values[i + 1]} at snapshot {i + 1}"
             + and_more(len(wrong)),
             "sort the snapshots and drop repeated ones",
             where=array.where,
+            values=values,
         )
     return values
 

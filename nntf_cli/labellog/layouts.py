@@ -147,17 +147,18 @@ def _check_version(store: Store, attributes: Mapping[str, Scalar | None]) -> Non
 
 
 def _native_snapshots(store: Store, parts: _Parts) -> None:
-    names = store.group("snapshots").names() if store.is_group("snapshots") else []
-    for name in names:
-        with parts.violations.noted():
-            array = _present(store, f"snapshots/{name}")
-            if name == "step":
-                parts.step = checks.steps(array, _n_snapshots(parts))
-            else:
-                parts.scalars[name] = checks.scalar_series(array, _n_snapshots(parts))
-    if "step" not in names:
-        with parts.violations.noted():
-            raise InputError("has no snapshots/step", "store the step of each snapshot", where=store.where)
+    with parts.violations.noted():
+        names = store.group("snapshots").names() if store.is_group("snapshots") else []
+        if "step" not in names:
+            with parts.violations.noted():
+                raise InputError("has no snapshots/step", "store the step of each snapshot", where=store.where)
+        for name in names:
+            with parts.violations.noted():
+                array = _present(store, f"snapshots/{name}")
+                if name == "step":
+                    parts.step = checks.steps(array, _n_snapshots(parts))
+                else:
+                    parts.scalars[name] = checks.scalar_series(array, _n_snapshots(parts))
 
 
 def _native_missing(array: StoredArray, declared: int | None) -> int:
@@ -249,7 +250,9 @@ def _flat_extras(store: Store, attributes: Mapping[str, Scalar | None], parts: _
         with noted():
             parts.class_names = checks.class_names(_present(store, "class_names"), parts.declared)
             parts.declared = len(parts.class_names)
-    hparams = {**_known(attributes), **_known(store.attributes("hparams"))}
+    hparams = _known(attributes)
+    with noted():
+        hparams |= _known(store.attributes("hparams"))
     parts.used |= {"hparams", *_known(attributes)}
     _warn_of_others(names, parts)
     parts.hparams = {name: value for name, value in hparams.items() if name not in _RESERVED_ATTRIBUTES}

@@ -49,17 +49,16 @@ class SalvagedLabels(StoredLabels):
 
     def survey(self) -> Survey:
         """Read all labels and say what is wrong with them: a line for each rule that is broken."""
-        self._restart()
         try:
             return self._surveyed()
         except InputError as error:
             # block by block takes longer, and is only needed now
             self._damaged, self._damage = True, error.bare()
-            self._restart()
             return self._surveyed()
 
     def salvaged(self) -> Iterator[SalvagedPanel]:
         """Yield the labels in the order of :meth:`panels`; :meth:`survey` must have been called before."""
+        self._restart()
         for row, column, block, lost, losses in self._raw():
             self._losses += losses
             self._lost = lost
