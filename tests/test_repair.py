@@ -215,6 +215,22 @@ def test_a_damaged_array_of_an_npz_is_lost_as_a_whole(tmp_path, out):
     assert "loss" not in log.scalars
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_npz_that_was_cut_off_gives_the_arrays_that_are_whole(tmp_path, out, save):
+    path = tmp_path / "run.npz"
+    save(path, steps=np.arange(T) * 3, labels=LABELS, loss=np.ones(T), accuracy=np.ones(T))
+    content = path.read_bytes()
+    for after, scalars in ((b"accuracy.npy", ["loss"]), (b"loss.npy", [])):
+        path.write_bytes(content[: content.index(after) + 60])
+        said, log = repaired(path, out)
+        assert_array_equal(labels_of(log), LABELS)
+        assert log.step.tolist() == list(range(0, 3 * T, 3))
+        assert list(log.scalars) == scalars
+        assert said["dropped"] == []
+    path.write_bytes(content[: content.index(b"labels.npy") + 60])
+    refused(run("repair", path, "-o", out, "-f"), 3, "has no dataset 'labels'")
+
+
 def test_snapshots_of_their_own(tmp_path, out):
     rows = {f"epoch_{i}": LABELS[i, : N - (i == 3)] for i in range(T)}
     said, log = repaired(npz(tmp_path, labels=None, iterations=None, **rows), out)

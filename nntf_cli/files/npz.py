@@ -42,6 +42,11 @@ class NpzStore:
         """Open a file, or the bytes of one."""
         with reading(path):
             archive = zipfile.ZipFile(path if data is None else io.BytesIO(data))
+        return cls.of(archive, path, salvaging=salvaging)
+
+    @classmethod
+    def of(cls, archive: zipfile.ZipFile, path: str, *, salvaging: bool) -> NpzStore:
+        """Return the arrays of an archive that is open already."""
         members: dict[str, str] = {}
         for info in archive.infolist():
             key = info.filename.removesuffix(".npy")

@@ -1,4 +1,4 @@
-"""Open files that their library refuses: HDF5 that was cut off, or whose writer died."""
+"""Open files that their library refuses: HDF5 that was cut off, or whose writer died, and NPZ without its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def open_rescued(path: str) -> Store:
     """Open a file for salvaging, made whole in memory as far as its library insists on.
 
     An HDF5 file that ends too early is read as if zeros followed, which are never taken for data; the mark that a
-    program is still writing to it, as one that was killed leaves behind, is ignored.
+    program is still writing to it, as one that was killed leaves behind, is ignored. Of an NPZ file without its table
+    of contents, the members that are whole are found one after the other.
 
     Raises
     ------
@@ -32,15 +33,33 @@ def open_rescued(path: str) -> Store:
     try:
         return open_store(path, salvaging=True)
     except InputError:
-        if sniff(path) != "HDF5":
+        kind = sniff(path)
+        store = _cut_npz(path) if kind == "NPZ" else _cut_hdf5(path) if kind == "HDF5" else None
+        if store is None:
             raise
-        size = os.path.getsize(path)
-        with open(path, "rb") as stream:
-            head = bytearray(stream.read(_SUPERBLOCK_BYTES))
-        end = _claimed_end(head)
-        if end is None or not _repaired(head, end, size):
-            raise
-        return _open(path, bytes(head), size, max(end, size))
+        return store
+
+
+def _cut_npz(path: str) -> Store | None:
+    from nntf_cli.files.npz import NpzStore
+    from nntf_cli.files.rezip import reopened
+
+    with reading(path):
+        archive = reopened(path)
+    if not archive.filelist:
+        archive.close()
+        return None
+    return NpzStore.of(archive, path, salvaging=True)
+
+
+def _cut_hdf5(path: str) -> Store | None:
+    size = os.path.getsize(path)
+    with open(path, "rb") as stream:
+        head = bytearray(stream.read(_SUPERBLOCK_BYTES))
+    end = _claimed_end(head)
+    if end is None or not _repaired(head, end, size):
+        return None
+    return _open(path, bytes(head), size, max(end, size))
 
 
 def _open(path: str, head: bytes, size: int, end: int) -> Store:
