@@ -291,6 +291,25 @@ def test_a_full_disk_is_an_error_with_words(tmp_path):
     assert done.stdout == "alive\n"
 
 
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+@pytest.mark.parametrize("calls", [1, 2, 3, 5, 8])
+def test_whatever_fails_while_hdf5_writes_is_raised_once_it_has_closed(everything, calls, error):
+    """As a disk, or an interrupt that arrives in between."""
+
+    class Failing(io.BytesIO):
+        left = calls
+
+        def write(self, data):
+            self.left -= 1
+            if self.left == 0:
+                raise error
+            assert self.left > 0, "nothing is written behind the failure"
+            return super().write(data)
+
+    with pytest.raises(type(error)):
+        packing.write_runs(Failing(), [packing.run_of_log(open_log(everything))], "here")
+
+
 def test_memory_does_not_grow_with_the_log(tmp_path, monkeypatch):
     """A log of 400 MB packs in a fraction of it; its labels are one long run, so that the file is small."""
     import tracemalloc

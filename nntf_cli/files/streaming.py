@@ -125,54 +125,65 @@ def reading_back(stream: BinaryIO) -> Iterator[Any]:
 
 
 class _Guarded(io.RawIOBase):
-    """A file that never fails. It is not buffered: what a buffer still holds could fail when nobody expects it."""
+    """A file that never fails, not even by an interrupt: HDF5 takes any exception for a failing disk.
+
+    It is not buffered, for what a buffer still holds could fail when nobody expects it.
+    """
 
     def __init__(self, stream: Any) -> None:
         super().__init__()
         self._raw = getattr(stream, "raw", stream)
-        self._error: OSError | None = None
+        self._error: BaseException | None = None
         self._late: list[tuple[int, bytes]] = []  # what came after the error, and where it belongs
         self._place = 0
 
     def raise_error(self) -> None:
+        """Raise what HDF5 was not told."""
         if self._error is not None:
             raise self._error
 
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self._error = self._error or error
+
     def seek(self, place: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place, which may lie beyond the end."""
         if whence == io.SEEK_END:
             ends = [at + len(data) for at, data in self._late]
-            self._place = max(self._raw.seek(0, io.SEEK_END), *ends) if ends else self._raw.seek(0, io.SEEK_END)
+            self._place = max([self._raw.seek(0, io.SEEK_END), *ends]) + place
         else:
             self._place = place if whence == io.SEEK_SET else self._place + place
         return self._place
 
     def tell(self) -> int:
+        """Return the place."""
         return self._place
 
     def write(self, data: Any) -> int:
+        """Write all, or take it into memory."""
         view = memoryview(data).cast("B")
         if self._error is None:
-            try:
-                self._write_all(view)
-            except OSError as error:
-                self._error = error
+            with self._kept():
+                self._raw.seek(self._place)
+                done = 0
+                while done < len(view):
+                    done += self._raw.write(view[done:])
         if self._error is not None:
             self._late.append((self._place, bytes(view)))
         self._place += len(view)
         return len(view)
 
-    def _write_all(self, view: memoryview) -> None:
-        self._raw.seek(self._place)
-        done = 0
-        while done < len(view):
-            done += self._raw.write(view[done:])
-
     def readinto(self, buffer: Any) -> int:
+        """Read what was written, wherever it is; zeros beyond the end."""
         view = memoryview(buffer).cast("B")
-        self._raw.seek(self._place)
         done = 0
-        while done < len(view) and (n := self._raw.readinto(view[done:])):
-            done += n
+        with self._kept():
+            self._raw.seek(self._place)
+            while done < len(view) and (n := self._raw.readinto(view[done:])):
+                done += n
         view[done:] = bytes(len(view) - done)
         for at, data in self._late:
             first, last = max(at, self._place), min(at + len(data), self._place + len(view))
@@ -182,16 +193,15 @@ class _Guarded(io.RawIOBase):
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
+        """Make the file this long, if it still matters."""
         size = self._place if size is None else size
         if self._error is None:
-            try:
+            with self._kept():
                 self._raw.truncate(size)
-            except OSError as error:
-                self._error = error
         return size
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is held back."""
 
 
 def _packed(
