@@ -6,6 +6,8 @@ command line prints it and exits; a Python caller catches :class:`NntfError` or 
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class NntfError(Exception):
     """Base of all foreseen failures.
@@ -27,6 +29,11 @@ class NntfError(Exception):
         self.remedy = remedy
         self.where = where
         super().__init__(cause)
+
+    def bare(self) -> Self:
+        """Return the error itself, to be kept: without the traceback, which keeps all that was at work, files too."""
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
 
     def __str__(self) -> str:
         """Return ``WHERE: CAUSE; REMEDY``, leaving out what is empty."""

@@ -15,10 +15,13 @@ from nntf_cli import __version__
 #: not asked there, for the help shall not wait for all of them to be loaded.
 COMMANDS = {
     "info": "Say what is in label logs.",
+    "check": "Name everything that is wrong with label logs.",
     "fingerprint": "Compute the distance matrix of a training run.",
     "diff": "Subtract one fingerprint from another.",
     "rqa": "Quantify recurrence: a table, one row per run or per band.",
     "render": "Draw fingerprints, differences, bands and transitions.",
+    "repair": "Save what can be read of a damaged label log.",
+    "pack": "Rewrite label logs for size, and several into one file.",
 }
 
 

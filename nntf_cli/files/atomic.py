@@ -101,10 +101,10 @@ def _prepare(target: Path, writer: Writer) -> tuple[Path, Path]:
             writer(stream)
         return target, target
     temporary = temporary_of(target)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     _unfinished.add(str(temporary))
     try:
-        with open(os.open(temporary, flags, 0o666), "wb") as stream:
+        with open(os.open(temporary, flags, 0o666), "w+b") as stream:
             if mode is not None:
                 os.fchmod(stream.fileno(), stat.S_IMODE(mode))
             writer(stream)

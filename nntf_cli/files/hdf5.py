@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from nntf_cli.files.chunks import Cut, PackedChunks
 
 _FILTERS = {1: "gzip", 2: "shuffle", 3: "fletcher32", 6: "scaleoffset", 32000: "lzf"}
-_FLETCHER32 = 3
 _MOST_ATTRIBUTE_BYTES = 4096
 _MOST_OBJECTS = 1_000_000
 _MOST_LINKS = 16
@@ -29,20 +28,32 @@ _LEAST_CHUNKS = 8  # from top to bottom of a block, where a chunk has several ro
 
 
 class Hdf5Store:
-    """A group of an HDF5 file opened for reading, without locking."""
+    """A group of an HDF5 file opened for reading, without locking.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        The group.
+    where : str
+        How messages name it.
+    salvaging : bool
+        Hand out arrays of which a part is not there; they refuse to be read as a whole.
+    end : int, optional
+        Where the file ends in truth, if it was made longer to be opened at all.
+    """
 
     kind = "HDF5"
 
-    def __init__(self, group: h5py.Group, where: str) -> None:
-        self._group, self.where = group, where
+    def __init__(self, group: h5py.Group, where: str, *, salvaging: bool = False, end: int | None = None) -> None:
+        self._group, self.where, self._salvaging, self._end = group, where, salvaging, end
 
     @classmethod
-    def open(cls, path: str, data: bytes | None = None) -> Hdf5Store:
+    def open(cls, path: str, data: bytes | None = None, *, salvaging: bool = False) -> Hdf5Store:
         """Open a file, or the bytes of one."""
         with reading(path):
             source = path if data is None else io.BytesIO(data)
             options = {} if data is not None else {"locking": False}
-            return cls(h5py.File(source, "r", **options), path)
+            return cls(h5py.File(source, "r", **options), path, salvaging=salvaging)
 
     def names(self) -> list[str]:
         """Return the names of all links, sorted as HDF5 sorts them."""
@@ -64,7 +75,9 @@ class Hdf5Store:
 
     def group(self, path: str) -> Hdf5Store:
         """Return the group at ``path``."""
-        return Hdf5Store(self._group[path], f"{self.where}::{path}")
+        where = f"{self.where}::{path}"
+        with reading(where):
+            return Hdf5Store(self._group[path], where, salvaging=self._salvaging, end=self._end)
 
     def array(self, path: str) -> Hdf5Array | None:
         """Return the dataset at ``path``, refusing what cannot be read safely."""
@@ -76,13 +89,19 @@ class Hdf5Store:
         with reading(where):
             dataset = self._group[path]
             _refuse_unsafe(dataset, where)
+            try:
+                _refuse_incomplete(dataset, where, self._end)
+            except InputError as flaw:
+                if not self._salvaging:
+                    raise
+                return Hdf5Array(dataset, where, flaw.bare(), self._end)
             return Hdf5Array(dataset, where)
 
     def attributes(self, path: str = "") -> dict[str, Scalar | None]:
         """Return all attributes; None for those that are not one number or short text."""
         if path and not self.is_group(path):
             return {}
-        with reading(self.where):
+        with reading(f"{self.where}: {path}" if path else self.where):
             attrs = (self._group[path] if path else self._group).attrs
             return {_readable(name): _scalar(attrs, name) for name in attrs}
 
@@ -176,7 +195,14 @@ def _refuse_unsafe(dataset: h5py.Dataset, where: str) -> None:
             )
     if dataset.nbytes and not dataset.id.get_storage_size():
         raise InputError("was declared but never written", "write the snapshots", where=where)
+
+
+def _refuse_incomplete(dataset: h5py.Dataset, where: str, end: int | None) -> None:
+    """Refuse data of which a part is not there."""
     if dataset.chunks is None:
+        offset = dataset.id.get_offset()  # None where the data lie beside the description
+        if end is not None and offset is not None and offset + dataset.nbytes > end:
+            _refuse_cut_off(where)
         return
     expected = prod(ceil(n / c) for n, c in zip(dataset.shape, dataset.chunks, strict=True))
     stored = dataset.id.get_num_chunks()
@@ -186,58 +212,88 @@ def _refuse_unsafe(dataset: h5py.Dataset, where: str) -> None:
             "cut the dataset to the snapshots that exist",
             where=where,
         )
-    if _FLETCHER32 in filters:
-        _refuse_tiny_chunks(dataset, where)
+    if dataset.fletcher32 or end is not None:
+        _refuse_bad_chunks(dataset, where, end)
 
 
-def _refuse_tiny_chunks(dataset: h5py.Dataset, where: str) -> None:
-    """Refuse checksummed chunks of under 5 bytes: they make HDF5 read outside its buffer."""
+def _refuse_bad_chunks(dataset: h5py.Dataset, where: str, end: int | None) -> None:
+    """Refuse checksummed chunks of under 5 bytes, which make HDF5 read outside its buffer, and those cut off."""
     sizes: list[int] = []
-    dataset.id.chunk_iter(lambda info: sizes.append(info.size))
-    if sizes and min(sizes) < 5:
+    ends: list[int] = []
+
+    def note(info: Any) -> None:
+        sizes.append(info.size)
+        ends.append(info.byte_offset + info.size)
+
+    dataset.id.chunk_iter(note)
+    if dataset.fletcher32 and sizes and min(sizes) < 5:
         raise InputError("is damaged (a block is too short)", "make it again or restore a copy", where=where)
+    if end is not None and ends and max(ends) > end:
+        _refuse_cut_off(where)
+
+
+def _refuse_cut_off(where: str) -> None:
+    raise InputError("is damaged or truncated (the file ends too early)", "restore a copy", where=where)
 
 
 class Hdf5Array:
-    """A dataset of an HDF5 file."""
+    """A dataset of an HDF5 file; with a flaw, it can only be salvaged."""
 
-    def __init__(self, dataset: h5py.Dataset, where: str) -> None:
-        self._dataset, self.where = dataset, where
+    def __init__(
+        self, dataset: h5py.Dataset, where: str, flaw: InputError | None = None, end: int | None = None
+    ) -> None:
+        self.dataset, self.where, self.flaw, self.end = dataset, where, flaw, end
         self.shape: tuple[int, ...] = dataset.shape
         self.dtype: np.dtype[Any] = dataset.dtype
+        self.checksummed = bool(dataset.fletcher32)
 
     def read(self) -> np.ndarray:
         """Return the whole dataset; text as str."""
-        memory.require(self._dataset.nbytes, "reading it", memory.ELSEWHERE, where=self.where)
+        if self.flaw is not None:
+            raise self.flaw
+        memory.require(self.dataset.nbytes, "reading it", memory.ELSEWHERE, where=self.where)
         with reading(self.where):
             if h5py.check_string_dtype(self.dtype) is not None:
-                return np.asarray(self._dataset.asstr(errors="replace")[()], dtype=str)
-            return np.asarray(self._dataset[()])
+                return np.asarray(self.dataset.asstr(errors="replace")[()], dtype=str)
+            return np.asarray(self.dataset[()])
 
     def tiles(self, column_bytes: int | None = None, block: Block | None = None) -> Iterator[Tile]:
         """Yield blocks that begin and end where the chunks do, so that each is unpacked once."""
-        top, bottom, left, right = block or Block(0, self.shape[0], 0, self.shape[1])
-        rows, columns, item = self._tile(column_bytes)
-        n_bytes = rows * columns * item
+        if self.flaw is not None:
+            raise self.flaw
+        cuts, n_bytes = self.cuts(self._panel_bytes, column_bytes, block)
         ahead = self._packed.ahead(n_bytes) if self._packed else 0
         held = 2 + ahead if self._packed else 1
         memory.require(held * n_bytes, "one block of it", "store it in smaller chunks", where=self.where)
-        cuts = [
-            (slice(row, min(row + rows, bottom)), slice(column, min(column + columns, right)))
-            for column in range(left, right, columns)
-            for row in range(top, bottom, rows)
-        ]
         with closing(self._cut(cuts, ahead)) as parts:
             for cut in cuts:
                 with reading(self.where):
                     data = next(parts)
                 yield Tile(cut[0].start, cut[1].start, data)
 
+    @property
+    def _panel_bytes(self) -> int:
+        """The bytes of a tile, about; where blocks are unpacked ahead, three are held."""
+        return PANEL_BYTES // 2 if self._packed else PANEL_BYTES
+
+    def cuts(
+        self, panel_bytes: int, column_bytes: int | None = None, block: Block | None = None
+    ) -> tuple[list[Cut], int]:
+        """Return the rectangles to read one after the other, and the bytes of the largest."""
+        top, bottom, left, right = block or Block(0, self.shape[0], 0, self.shape[1])
+        rows, columns, item = self._tile(panel_bytes, column_bytes)
+        cuts = [
+            (slice(row, min(row + rows, bottom)), slice(column, min(column + columns, right)))
+            for column in range(left, right, columns)
+            for row in range(top, bottom, rows)
+        ]
+        return cuts, rows * columns * item
+
     def blocks(self, n_bytes: int) -> list[Block]:
         """Return rectangles of whole tiles: of all rows if that is small enough, else one tile wide."""
         n_rows, n_columns = self.shape[:2]
-        rows, columns, item = self._tile(None)
-        chunk_rows = (self._dataset.chunks or (1,))[0]
+        rows, columns, item = self._tile(self._panel_bytes, None)
+        chunk_rows = (self.dataset.chunks or (1,))[0]
         # whoever compares the rows of a block needs the row before it, and so unpacks one more chunk
         least = rows if chunk_rows == 1 else max(rows, _LEAST_CHUNKS * chunk_rows)
         high = _multiple(n_bytes // (columns * item), least, n_rows)
@@ -248,13 +304,11 @@ class Hdf5Array:
             for top in range(0, n_rows, high)
         ]
 
-    def _tile(self, column_bytes: int | None) -> tuple[int, int, int]:
+    def _tile(self, panel_bytes: int, column_bytes: int | None) -> tuple[int, int, int]:
         """Return rows, columns and bytes per entry of a tile."""
         n_rows, n_columns = self.shape[:2]
-        chunk_rows, chunk_columns = (self._dataset.chunks or (1, 1))[:2]
+        chunk_rows, chunk_columns = (self.dataset.chunks or (1, 1))[:2]
         item = self.dtype.itemsize * prod(self.shape[2:])
-        # where blocks are unpacked ahead, three are held
-        panel_bytes = PANEL_BYTES // 2 if self._packed else PANEL_BYTES
         if column_bytes is not None:
             rows = n_rows
             columns = _multiple(column_bytes // max(1, n_rows * item), chunk_columns, n_columns)
@@ -268,17 +322,17 @@ class Hdf5Array:
     @cached_property
     def _packed(self) -> PackedChunks | None:
         """The chunks, where several threads are to unpack them."""
-        if self._dataset.chunks is None:
+        if self.dataset.chunks is None:
             return None
         from nntf_cli.files.chunks import packed_chunks  # what is not compressed need not wait for it
 
         with reading(self.where):
-            return packed_chunks(self._dataset)
+            return packed_chunks(self.dataset)
 
     def _cut(self, cuts: Sequence[Cut], ahead: int) -> Generator[np.ndarray]:
         if self._packed:
             return self._packed.blocks(cuts, ahead)
-        return (self._dataset[cut] for cut in cuts)
+        return (self.dataset[cut] for cut in cuts)
 
 
 def _multiple(wanted: int, unit: int, most: int) -> int:

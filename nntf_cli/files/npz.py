@@ -26,14 +26,27 @@ class NpzStore:
 
     kind = "NPZ"
 
-    def __init__(self, archive: zipfile.ZipFile, members: dict[str, str], where: str, prefix: str = "") -> None:
+    def __init__(
+        self,
+        archive: zipfile.ZipFile,
+        members: dict[str, str],
+        where: str,
+        prefix: str = "",
+        flaws: list[InputError] | None = None,
+    ) -> None:
         self._archive, self._members, self.where, self._prefix = archive, members, where, prefix
+        self.flaws = flaws  #: where salvaging, attributes that cannot be read; else they are refused
 
     @classmethod
-    def open(cls, path: str, data: bytes | None = None) -> NpzStore:
+    def open(cls, path: str, data: bytes | None = None, *, salvaging: bool = False) -> NpzStore:
         """Open a file, or the bytes of one."""
         with reading(path):
             archive = zipfile.ZipFile(path if data is None else io.BytesIO(data))
+        return cls.of(archive, path, salvaging=salvaging)
+
+    @classmethod
+    def of(cls, archive: zipfile.ZipFile, path: str, *, salvaging: bool) -> NpzStore:
+        """Return the arrays of an archive that is open already."""
         members: dict[str, str] = {}
         for info in archive.infolist():
             key = info.filename.removesuffix(".npy")
@@ -41,7 +54,7 @@ class NpzStore:
                 raise InputError(f"holds '{key}' twice", "write each array once", where=path)
             if key != info.filename:
                 members[key] = info.filename
-        return cls(archive, members, path)
+        return cls(archive, members, path, flaws=[] if salvaging else None)
 
     def names(self) -> list[str]:
         """Return the first part of every key below this prefix."""
@@ -56,7 +69,8 @@ class NpzStore:
 
     def group(self, path: str) -> NpzStore:
         """Return the members below ``path/``."""
-        return NpzStore(self._archive, self._members, f"{self.where}::{path}", f"{self._prefix}{path}/")
+        where, prefix = f"{self.where}::{path}", f"{self._prefix}{path}/"
+        return NpzStore(self._archive, self._members, where, prefix, self.flaws)
 
     def array(self, path: str) -> NpzArray | None:
         """Return the array at ``path``; a group of that name is refused."""
@@ -82,10 +96,14 @@ class NpzStore:
         if self._archive.getinfo(member).file_size > _MOST_SCALAR_BYTES:
             return None
         try:
-            array = NpzArray(self._archive, member, where)
+            return _scalar_of(NpzArray(self._archive, member, where))
         except ObjectsError:
             return None  # an error only where somebody asks for this array
-        return _scalar_of(array)
+        except InputError as error:
+            if self.flaws is None:
+                raise
+            self.flaws.append(error.bare())
+            return None
 
     def runs(self) -> list[str]:
         """Return the prefixes below which a key ``format`` or labels stand."""
@@ -103,6 +121,8 @@ def _scalar_of(array: NpzArray) -> Scalar | None:
 
 class NpzArray:
     """One member of an archive; its header is read and checked on creation."""
+
+    checksummed = True
 
     def __init__(self, archive: zipfile.ZipFile, member: str, where: str) -> None:
         self._archive, self._member, self.where = archive, member, where

@@ -51,6 +51,7 @@ class StoredArray(Protocol):
     where: str  #: file and path, for messages
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    checksummed: bool  #: whether wrong bytes in it would be noticed
 
     def read(self) -> np.ndarray:
         """Return the whole array."""

@@ -11,7 +11,7 @@ import numpy as np
 from nntf_cli.model import Scalar
 
 #: HDF5 that any library since 1.10 reads and whose metadata carries checksums.
-_LIBVER = ("v110", "v110")
+LIBVER = ("v110", "v110")
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -44,17 +44,18 @@ def write_hdf5(stream: BinaryIO, arrays: Arrays, attributes: Attributes) -> None
     import h5py
 
     image = io.BytesIO()
-    with h5py.File(image, "w", libver=_LIBVER) as file:
-        _put_attributes(file, attributes.get("", {}))
+    with h5py.File(image, "w", libver=LIBVER) as file:
+        put_attributes(file, attributes.get("", {}))
         for path, array in arrays.items():
-            _put_dataset(file, path, array)
+            put_dataset(file, path, array)
         for group, values in attributes.items():
             if group:
-                _put_attributes(file.require_group(group), values)
+                put_attributes(file.require_group(group), values)
     stream.write(image.getbuffer())
 
 
-def _put_dataset(file: Any, path: str, array: np.ndarray) -> None:
+def put_dataset(file: Any, path: str, array: np.ndarray) -> None:
+    """Write an array into an HDF5 file, compressed and checksummed."""
     import h5py
 
     dtype = h5py.string_dtype("utf-8", array.dtype.itemsize) if array.dtype.kind == "S" else array.dtype
@@ -69,7 +70,8 @@ def _put_dataset(file: Any, path: str, array: np.ndarray) -> None:
     )
 
 
-def _put_attributes(group: Any, attributes: Mapping[str, Scalar]) -> None:
+def put_attributes(group: Any, attributes: Mapping[str, Scalar]) -> None:
+    """Write the attributes of an HDF5 group, text as UTF-8 of fixed length."""
     import h5py
 
     for name, value in attributes.items():

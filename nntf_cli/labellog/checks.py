@@ -10,6 +10,14 @@ from nntf_cli.files.vectors import numbers, of_length, type_name, whole_numbers
 from nntf_cli.model import Scalar
 
 
+class OrderError(InputError):
+    """Steps that repeat or go back."""
+
+    def __init__(self, cause: str, remedy: str, *, where: str, values: np.ndarray) -> None:
+        super().__init__(cause, remedy, where=where)
+        self.values = values  #: (T,) int64: the steps
+
+
 def label_array(array: StoredArray, *, per_snapshot: bool = False) -> None:
     """Refuse what can be neither labels nor scores, from its shape and type alone.
 
@@ -48,6 +56,43 @@ def label_array(array: StoredArray, *, per_snapshot: bool = False) -> None:
         )
 
 
+def native_type(array: StoredArray) -> None:
+    """Refuse labels of another type than the native layout has.
+
+    Raises
+    ------
+    InputError
+        They are not of 1, 2 or 4 bytes without a sign.
+    """
+    if array.dtype.kind != "u" or array.dtype.itemsize > 4:
+        raise InputError(
+            f"has type {array.dtype}, the native layout uint8, uint16 or uint32",
+            "rewrite it with nntf pack",
+            where=array.where,
+        )
+
+
+def like_the_first(array: StoredArray, number: int, first: StoredArray) -> None:
+    """Refuse a snapshot of another shape than the first.
+
+    Raises
+    ------
+    InputError
+        It has one.
+    """
+    if array.shape != first.shape:
+        raise InputError(
+            f"snapshot {number} has shape {array.shape}, others {first.shape}",
+            "every snapshot must label the same samples",
+            where=array.where,
+        )
+
+
+def and_more(n: int) -> str:
+    """Return how many more there are like the one that is named; nothing if it is the only one."""
+    return f" (and {n - 1:,} more)" if n > 1 else ""
+
+
 def steps(array: StoredArray, n_snapshots: int) -> np.ndarray:
     """Return the step of every snapshot.
 
@@ -60,10 +105,12 @@ def steps(array: StoredArray, n_snapshots: int) -> np.ndarray:
     wrong = np.flatnonzero(np.diff(values) <= 0)
     if len(wrong):
         i = int(wrong[0])
-        raise InputError(
-            f"is not strictly increasing: {values[i]} is followed by {values[i + 1]} at snapshot {i + 1}",
+        raise OrderError(
+            f"is not strictly increasing: {values[i]} is followed by {values[i + 1]} at snapshot {i + 1}"
+            + and_more(len(wrong)),
             "sort the snapshots and drop repeated ones",
             where=array.where,
+            values=values,
         )
     return values
 
@@ -84,7 +131,7 @@ def true_classes(array: StoredArray, n_samples: int, declared: int | None) -> np
         i = int(wrong.argmax())
         classes = f"the {declared} classes" if declared is not None else "any class"
         raise InputError(
-            f"true class {values[i]} of sample {i} is outside {classes}",
+            f"true class {values[i]} of sample {i} is outside {classes}{and_more(int(np.count_nonzero(wrong)))}",
             "classes are numbered from 0",
             where=array.where,
         )

@@ -24,6 +24,8 @@ class Handle:
 class InMemory:
     """An array that is there already."""
 
+    checksummed = True  # every record of a journal is
+
     def __init__(self, values: np.ndarray, where: str) -> None:
         self._values, self.where = values, where
         self.shape, self.dtype = values.shape, values.dtype
@@ -77,6 +79,7 @@ class Joined:
         self.where = where
         self.shape: tuple[int, ...] = (n_first + later.n_rows, later.n_samples)
         self.dtype = later.dtype
+        self.checksummed = first is None or first.checksummed
 
     def read(self) -> np.ndarray:
         """Return all labels."""

@@ -85,14 +85,14 @@ class StoredLabels:
             block = block.argmax(axis=2)
         elif block.dtype.kind == "f":
             with np.errstate(invalid="ignore"):
-                self._refuse(~np.isfinite(block), block, row, column, "is not a finite number")
-                self._refuse(block != np.floor(block), block, row, column, "is not a whole number")
+                block = self._refuse(~np.isfinite(block), block, row, column, "is not a finite number")
+                block = self._refuse(block != np.floor(block), block, row, column, "is not a whole number")
         if block.dtype.kind in "if":
-            self._refuse(block < 0, block, row, column, "is negative")
+            block = self._refuse(block < 0, block, row, column, "is negative")
         if block.dtype.itemsize >= 4 and block.dtype != self._dtype:
-            self._refuse(block >= _MOST_CLASSES, block, row, column, "is too large for a class")
+            block = self._refuse(block >= _MOST_CLASSES, block, row, column, "is too large for a class")
         if block.dtype.itemsize > self._dtype.itemsize and self._declared is not None:
-            self._refuse(block >= self._declared, block, row, column, self._not_a_class())
+            block = self._refuse(block >= self._declared, block, row, column, self._not_a_class())
         return np.ascontiguousarray(block, dtype=self._dtype)
 
     def _largest_label(self, labels: np.ndarray, row: int, column: int) -> tuple[int, int]:
@@ -104,15 +104,16 @@ class StoredLabels:
             top = int(labels.max(where=present, initial=0)) if n_missing < labels.size else -1
         if self._declared is not None and top >= self._declared:
             wrong = (labels >= self._declared) & (labels != self.missing)
-            self._refuse(wrong, labels, row, column, self._not_a_class())
+            labels = self._refuse(wrong, labels, row, column, self._not_a_class())
         return top, n_missing
 
     def _not_a_class(self) -> str:
         return f"is no class: the file says that there are {self._declared}"
 
-    def _refuse(self, wrong: np.ndarray, block: np.ndarray, row: int, column: int, what: str) -> None:
+    def _refuse(self, wrong: np.ndarray, block: np.ndarray, row: int, column: int, what: str) -> np.ndarray:
+        """Raise for labels that are none; return the block if there are none."""
         if not wrong.any():
-            return
+            return block
         r, c = np.unravel_index(int(wrong.argmax()), wrong.shape)
         raise InputError(
             f"label {block[r, c]} of snapshot {row + int(r)}, sample {column + int(c)} {what}",
@@ -144,6 +145,7 @@ class _Part:
 
     def __init__(self, array: StoredArray, block: Block) -> None:
         self._array, self._block = array, block
+        self.checksummed = array.checksummed
         self.where, self.dtype = array.where, array.dtype
         self.shape = (block.bottom - block.top, block.right - block.left, *array.shape[2:])
 
@@ -158,20 +160,17 @@ class _Part:
 
 
 class SnapshotStack:
-    """One stored array per snapshot, seen as one (T, N) or (T, N, C) array."""
+    """One stored array per snapshot, all of one shape, seen as one (T, N) or (T, N, C) array.
 
-    def __init__(self, arrays: Sequence[StoredArray], where: str) -> None:
-        self._arrays, self.where = arrays, where
-        first = arrays[0]
-        for number, array in enumerate(arrays):
-            if array.shape != first.shape:
-                raise InputError(
-                    f"snapshot {number} has shape {array.shape}, others {first.shape}",
-                    "every snapshot must label the same samples",
-                    where=array.where,
-                )
-        self.shape = (len(arrays), *first.shape)
-        self.dtype = np.result_type(*(array.dtype for array in arrays))
+    None stands for a snapshot that cannot be used; only salvaging goes on then.
+    """
+
+    def __init__(self, arrays: Sequence[StoredArray | None], where: str) -> None:
+        self.snapshots, self.where = arrays, where
+        self._arrays = [array for array in arrays if array is not None]
+        self.shape = (len(arrays), *self._arrays[0].shape)
+        self.dtype = np.result_type(*(array.dtype for array in self._arrays))
+        self.checksummed = all(array.checksummed for array in self._arrays)
 
     def read(self) -> np.ndarray:
         """Return all snapshots."""

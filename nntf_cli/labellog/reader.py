@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import PurePath
+from typing import NoReturn
 
 from nntf_cli.errors import InputError
 from nntf_cli.files.opening import open_store
@@ -12,6 +13,7 @@ from nntf_cli.files.store import Store, sniff
 from nntf_cli.labellog.journal import has_journal
 from nntf_cli.labellog.layouts import looks_like_log, read_layout
 from nntf_cli.labellog.recording import Recording, is_journal, open_root
+from nntf_cli.labellog.violations import NoLogError
 from nntf_cli.labellog.writer import FORMAT
 from nntf_cli.model import LabelLog
 
@@ -40,21 +42,42 @@ def open_log(address: str | os.PathLike[str], data: bytes | None = None) -> Labe
     InputError
         The file is missing, damaged, holds no label log, several and none is named, or something invalid.
     """
+    log, default = open_unnamed(address, data)
+    return replace(log, name=log.name or default)
+
+
+def open_unnamed(address: str | os.PathLike[str], data: bytes | None = None) -> tuple[LabelLog, str]:
+    """Open a label log; its name is empty if the file gives it none, and then taken from the file's.
+
+    Returns
+    -------
+    log : LabelLog
+        As of :func:`open_log`.
+    default : str
+        What it is called if it has no name.
+    """
     path, parts = split_address(os.fspath(address))
     root = open_root(path, data)
-    store, rest = _run_of(root, parts)
+    store, rest = run_of(root, parts)
     log = _read(store)
     if rest:
-        if len(rest) > 1 or rest[0] not in log.splits:
-            raise InputError(
-                f"has neither a run nor a split '{rest[0]}'",
-                f"splits: {', '.join(log.splits)}",
-                where=store.where,
-            )
+        require_split(log, rest, store.where)
         log = replace(log, chosen_split=rest[0])
     if isinstance(root, Recording):
         log = replace(log, layout=f"{log.layout}, {root.state}", warnings=(*log.warnings, *root.notes))
-    return replace(log, name=log.name or _default_name(root.where, root, store))
+    return log, _default_name(root.where, root, store)
+
+
+def require_split(log: LabelLog, rest: list[str], where: str) -> None:
+    """Refuse what is left of an address if it names no split.
+
+    Raises
+    ------
+    NoLogError
+        It does not.
+    """
+    if len(rest) > 1 or rest[0] not in log.splits:
+        raise NoLogError(f"has neither a run nor a split '{rest[0]}'", f"splits: {', '.join(log.splits)}", where=where)
 
 
 def is_log(path: str) -> bool:
@@ -99,7 +122,7 @@ def runs_of(address: str | os.PathLike[str], data: bytes | None = None) -> list[
     return [run for run in store.runs() if run]
 
 
-def _run_of(root: Store, parts: list[str]) -> tuple[Store, list[str]]:
+def run_of(root: Store, parts: list[str]) -> tuple[Store, list[str]]:
     """Return the group to read and the part of the address that is left over."""
     if parts and root.is_group(parts[0]) and parts[0] != "labels":
         return root.group(parts[0]), parts[1:]
@@ -113,11 +136,22 @@ def _read(store: Store) -> LabelLog:
     runs = store.runs()
     if len(runs) == 1:
         return _read(store.group(runs[0]))
+    refuse_no_layout(store, runs)
+
+
+def refuse_no_layout(store: Store, runs: list[str]) -> NoReturn:
+    """Say what is there instead of a log.
+
+    Raises
+    ------
+    NoLogError
+        Always.
+    """
     if runs:
         listed = ", ".join(runs[:_LISTED]) + (", ..." if len(runs) > _LISTED else "")
-        raise InputError(f"holds {len(runs)} runs ({listed})", f"name one: {store.where}::{runs[0]}", where=store.where)
+        raise NoLogError(f"holds {len(runs)} runs ({listed})", f"name one: {store.where}::{runs[0]}", where=store.where)
     found = ", ".join(store.names()[:_LISTED]) or "nothing"
-    raise InputError(
+    raise NoLogError(
         f"has no dataset 'labels' (found: {found})",
         "store the predicted labels as 'labels', shape (snapshots, samples)",
         where=store.where,
