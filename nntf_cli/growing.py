@@ -16,7 +16,7 @@ import numpy as np
 
 from nntf_cli.errors import InputError, ParameterError
 from nntf_cli.kernels import compiled
-from nntf_cli.model import NO_MISSING, BandLines, Flows
+from nntf_cli.model import BandLines, Flows
 from nntf_cli.rqa.bands import Settings
 from nntf_cli.rqa.lines import lines_in_bands
 from nntf_cli.rqa.measures import Value, measures_of
@@ -32,8 +32,8 @@ class GrowingRun:
     ----------
     n_samples, n_classes : int
         N and C.
-    missing : int
-        The label that means "no prediction"; none if not given.
+    missing : int, optional
+        The label that means "no prediction", -1 for instance; none if not given.
     settings : Settings, optional
         The bands in which lines are counted; the paper's if not given.
 
@@ -44,7 +44,7 @@ class GrowingRun:
     """
 
     def __init__(
-        self, n_samples: int, n_classes: int, *, missing: int = NO_MISSING, settings: Settings | None = None
+        self, n_samples: int, n_classes: int, *, missing: int | None = None, settings: Settings | None = None
     ) -> None:
         if n_samples < 1 or n_classes < 1:
             raise ParameterError(f"{n_samples} samples of {n_classes} classes", "there must be at least one of each")
@@ -96,7 +96,7 @@ class GrowingRun:
         self._steps.append(step)
         if previous is None:
             return np.zeros(0)
-        _, before, after, count = compiled.count_moves(previous, current[np.newaxis], self._missing, self.n_classes)
+        _, before, after, count = compiled.count_moves(previous, current[np.newaxis], self.n_classes, self.n_classes)
         for column, values in ((self._from, before), (self._to, after), (self._count, count)):
             column.extend(values)
         self._start.extend(np.array([self._start.values[-1] + len(count)]))
@@ -104,20 +104,25 @@ class GrowingRun:
         row = self._newest_row()
         self._rows.append(row)
         self._counter.add(row[np.newaxis])
-        return row
+        return row.copy()
 
     def _checked(self, step: int, labels: Sequence[int] | np.ndarray) -> np.ndarray:
         given = np.asarray(labels)
         if given.shape != (self.n_samples,) or given.dtype.kind not in "iu":
             raise ParameterError(f"labels are {given.dtype} {given.shape}", f"give {self.n_samples} whole numbers")
-        wrong = ((given < 0) | (given >= self.n_classes)) & (given != self._missing)
+        wrong = (given < 0) | (given >= self.n_classes)
+        if self._missing is not None:
+            wrong &= given != self._missing
         if wrong.any():
             k = int(wrong.argmax())
             raise ParameterError(f"label {given[k]} of sample {k} is no class", f"there are {self.n_classes}")
+        if isinstance(step, bool) or not isinstance(step, (int, np.integer)):
+            raise ParameterError(f"step {step!r} is not a whole number", "number the snapshots")
         if self._steps and step <= self._steps[-1]:
             raise ParameterError(f"step {step} does not come after step {self._steps[-1]}", "snapshots are in order")
-        width = self.n_classes - 1 if self._missing == NO_MISSING else max(self.n_classes - 1, self._missing)
-        return given.astype(np.min_scalar_type(width))
+        # whatever means "missing" to the caller, here it is the number of classes
+        present = given if self._missing is None else np.where(given == self._missing, self.n_classes, given)
+        return present.astype(np.min_scalar_type(self.n_classes))
 
     def _newest_row(self) -> np.ndarray:
         shared = compiled.shared_with_newest(
@@ -152,7 +157,12 @@ class GrowingRun:
     @property
     def lines(self) -> BandLines:
         """The lines of D in every band so far."""
+        self._require_transitions()
         return self._counter.lines()
+
+    def _require_transitions(self) -> None:
+        if not self._rows:
+            raise InputError("has no transition yet", "append two snapshots first")
 
     def per_band(self) -> list[dict[str, Value]]:
         """Measure D in every band so far, as :func:`nntf_cli.rqa.per_band` does; nothing is shuffled.
@@ -162,9 +172,8 @@ class GrowingRun:
         InputError
             There is no transition yet.
         """
+        self._require_transitions()
         n = self.n_transitions
-        if not n:
-            raise InputError("has no transition yet", "append two snapshots first")
         settings = self._settings
         windows = settings.theiler_windows((n, n))
         return measures_of(lines_in_bands(self.lines, settings.bands, (n, n), *windows, lambda: True), settings)

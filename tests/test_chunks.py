@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nntf_cli.errors import InputError
-from nntf_cli.files import chunks
+from nntf_cli.files import chunks, hdf5
 from nntf_cli.files.chunks import FLETCHER32, GZIP, SHUFFLE, Filter, fletcher32, packed_chunks, unfilter
 from nntf_cli.files.hdf5 import Hdf5Store
 from nntf_cli.labellog import open_log
@@ -300,7 +300,7 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path):
     tiles = stored(path).tiles()
     next(tiles)
     os.truncate(path, 20_000)
-    with pytest.raises(InputError, match="ends beyond the end of the file"):
+    with pytest.raises(InputError, match="was cut while it was read"):
         list(tiles)
     assert threading.active_count() == 1
 
@@ -348,3 +348,17 @@ def test_a_log_is_the_same_with_threads_and_without(tmp_path, monkeypatch):
     threaded = labels()
     monkeypatch.setenv("NNTF_THREADS", "1")
     np.testing.assert_array_equal(threaded, labels())
+
+
+@pytest.mark.parametrize("chunks", [None, (4, 5000)])
+def test_uncompressed_labels_that_are_cut_while_they_are_read(tmp_path, chunks, monkeypatch):
+    """HDF5 itself would go on with zeros, which are a class."""
+    monkeypatch.setattr(hdf5, "PANEL_BYTES", 50_000)
+    path = tmp_path / "cut.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("labels", data=np.ones((100, 5000), dtype=np.uint8), chunks=chunks)
+    panels = open_log(path).split().labels.panels()
+    next(panels)
+    os.truncate(path, 100_000)
+    with pytest.raises(InputError, match="labels: was cut while it was read"):
+        list(panels)

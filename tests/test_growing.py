@@ -25,7 +25,7 @@ from nntf_cli.rqa import Settings, per_band
 @given(
     labels=arrays(np.int64, st.tuples(st.integers(1, 9), st.integers(1, 20)), elements=st.integers(0, 4)),
     n_classes=st.sampled_from([5, 70_000]),
-    missing=st.sampled_from([None, 4]),
+    missing=st.sampled_from([None, 4, -1]),
     in_table=st.booleans(),
     threads=st.sampled_from(["1", "2"]),
 )
@@ -34,9 +34,10 @@ def test_distances_equal_the_naive_ones(labels, n_classes, missing, in_table, th
         patch.setenv("NNTF_THREADS", threads)
         patch.setattr(newest, "_WORTH_THREADS", 0)
         patch.setattr(newest, "_LARGEST_TABLE", 2**22 if in_table else 0)
-        run = GrowingRun(labels.shape[1], n_classes, **({} if missing is None else {"missing": missing}))
-        rows = [run.append(step, row) for step, row in enumerate(labels)]
-    expected = naive.distances(naive.transitions(labels, 5, missing=missing))
+        run = GrowingRun(labels.shape[1], n_classes, missing=missing)
+        given = np.where(labels == 4, -1, labels) if missing == -1 else labels
+        rows = [run.append(step, row) for step, row in enumerate(given)]
+    expected = naive.distances(naive.transitions(labels, 5, missing=None if missing is None else 4))
     np.testing.assert_array_equal(run.distances, np.reshape(expected, run.distances.shape))
     for i, row in enumerate(rows[1:]):
         np.testing.assert_array_equal(row, run.distances[i, : i + 1])
@@ -71,6 +72,7 @@ def test_flows_distances_and_lines_after_every_tenth_snapshot(bands):
         (2, [0, 1, 2], "label 2 of sample 2 is no class"),
         (2, [0, -1, 1], "label -1 of sample 1 is no class"),
         (1, [0, 1, 1], "step 1 does not come after step 1"),
+        (1.5, [0, 1, 1], "step 1.5 is not a whole number"),
     ],
 )
 def test_what_does_not_fit_changes_nothing(step, labels, said):
@@ -90,6 +92,10 @@ def test_before_the_second_snapshot_there_is_nothing_to_measure():
     assert run.distances.shape == (0, 0)
     with pytest.raises(InputError, match="append two snapshots first"):
         run.per_band()
+    with pytest.raises(InputError, match="append two snapshots first"):
+        run.lines  # noqa: B018
+    run.append(1, [1, 0, 0])[:] = 9
+    assert run.distances == 0
 
 
 def test_there_must_be_samples_and_classes():

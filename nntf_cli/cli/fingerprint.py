@@ -96,7 +96,7 @@ def _write_one(
     form = pick_format(output, fmt, FORMATS, "npy")
     if choice.dtype != "float64" and form == "csv":
         raise click.UsageError("--dtype float32 goes with npy, npz and h5: what CSV holds has no type")
-    flow_form = pick_format(transitions_out, None, TRANSITION_FORMATS, "csv")
+    flow_form = pick_format(transitions_out, None, TRANSITION_FORMATS, "csv", option="--transitions-out")
     run = load_log(address, choice)
     columns = load_log(against, choice) if against else None
     counted = None

@@ -31,6 +31,7 @@ def pick_format(
     formats: Sequence[_Format],
     default: _Format,
     endings: Mapping[str, str] | None = None,
+    option: str = "-o",
 ) -> _Format:
     """Return the format asked for, else the one the ending names, else the default of stdout.
 
@@ -48,9 +49,9 @@ def pick_format(
         if name == known:
             return known
     listed = ", ".join(f".{known}" for known in formats)
+    instead = ", or say -t FORMAT" if option == "-o" else ""
     raise click.BadParameter(
-        f"{path}: unknown ending {'.' + name if name else '(none)'}; use {listed}, or say -t FORMAT",
-        param_hint="'-o'",
+        f"{path}: unknown ending {'.' + name if name else '(none)'}; use {listed}{instead}", param_hint=f"'{option}'"
     )
 
 

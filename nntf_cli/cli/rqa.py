@@ -167,7 +167,7 @@ def _matrix_format(path: str) -> str:
     from nntf_cli.artifacts.matrices import FORMATS as MATRIX_FORMATS
     from nntf_cli.cli.outputs import pick_format
 
-    return pick_format(path, None, MATRIX_FORMATS, "npy")
+    return pick_format(path, None, MATRIX_FORMATS, "npy", option="--matrix-out")
 
 
 def _matrix_writer(matrix: Matrix, path: str) -> Writer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
@@ -246,6 +247,8 @@ class Hdf5Array:
         self.shape: tuple[int, ...] = dataset.shape
         self.dtype: np.dtype[Any] = dataset.dtype
         self.checksummed = bool(dataset.fletcher32)
+        self._descriptor = dataset.file.id.get_vfd_handle() if dataset.file.driver == "sec2" else None
+        self._length = 0 if self._descriptor is None else os.fstat(self._descriptor).st_size
 
     def read(self) -> np.ndarray:
         """Return the whole dataset; text as str."""
@@ -264,12 +267,19 @@ class Hdf5Array:
         cuts, n_bytes = self.cuts(self._panel_bytes, column_bytes, block)
         ahead = self._packed.ahead(n_bytes) if self._packed else 0
         held = 2 + ahead if self._packed else 1
-        memory.require(held * n_bytes, "one block of it", "store it in smaller chunks", where=self.where)
+        remedy = "store it in smaller chunks" if self.dataset.chunks else memory.ELSEWHERE
+        memory.require(held * n_bytes, "one block of it", remedy, where=self.where)
         with closing(self._cut(cuts, ahead)) as parts:
             for cut in cuts:
                 with reading(self.where):
                     data = next(parts)
+                self._refuse_if_cut()
                 yield Tile(cut[0].start, cut[1].start, data)
+
+    def _refuse_if_cut(self) -> None:
+        """Refuse what was read if the file is shorter by now: beyond its end HDF5 reads zeros, which are a class."""
+        if self._descriptor is not None and os.fstat(self._descriptor).st_size < self._length:
+            raise InputError("was cut while it was read", "read it when nobody writes to it", where=self.where)
 
     @property
     def _panel_bytes(self) -> int:

@@ -18,8 +18,8 @@ def jit(function: _Function) -> _Function:
     """Compile a kernel without the GIL and without fastmath, cached on disk where that is possible.
 
     ``NNTF_NUMBA_CACHE=0`` compiles afresh in every process. So does a machine where numba finds no folder to
-    write to (read-only installation, no home): there it would otherwise refuse to import. A cache that was damaged
-    (a full disk, a killed process) is removed and made again.
+    write to (read-only installation, no home): there it would otherwise refuse to import. A cache that was cut
+    off (a full disk, a killed process) is removed and made again, or done without.
     """
     compiled = _compiled(function)
 
@@ -31,7 +31,11 @@ def jit(function: _Function) -> _Function:
             # kernels raise nothing of their own, so this is the cache, and nothing was computed yet
             _forget(compiled, function)
             compiled = _compiled(function)
-            return compiled(*arguments)
+            try:
+                return compiled(*arguments)
+            except Exception:  # nor can it be written again: its disk is full
+                compiled = njit(nogil=True)(function)
+                return compiled(*arguments)
 
     return cast(_Function, call)
 

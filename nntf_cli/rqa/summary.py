@@ -25,6 +25,9 @@ COLUMNS = (
 #: From which p-value on a laminarity is not said to be more than chance.
 _LEVEL = 0.05
 
+#: Permutations from which on a p-value can be at that level.
+_FEWEST = 19
+
 #: The authors' program takes no entropy from here on.
 _LARGEST_ENTROPY = 2.0
 
@@ -99,7 +102,11 @@ def summarize(matrix: Fingerprint | Difference, settings: Settings | None = None
         lam_chance=beside.get("lam_chance"),
         lam_mean=beside.get("lam_mean"),
         lam_p=beside.get("lam_p"),
-        notes=tuple(_line_notes(settings, of_lam, of_ent) + _chance_notes(beside) + _quiet_notes(matrix)),
+        notes=(
+            *_line_notes(settings, of_lam, of_ent),
+            *_chance_notes(beside, settings.n_permutations(matrix.shape)),
+            *_quiet_notes(matrix),
+        ),
     )
 
 
@@ -111,10 +118,12 @@ def _beside(matrix: Fingerprint | Difference, settings: Settings, of_lam: Lines 
     return beside_chance({"lam": lam}, of_lam, settings, tested, 0)
 
 
-def _chance_notes(beside: Mapping[str, Value]) -> list[str]:
+def _chance_notes(beside: Mapping[str, Value], n_permutations: int) -> list[str]:
     lam, chance, p = (beside.get(name) for name in ("lam", "lam_chance", "lam_p"))
+    if p is not None and n_permutations < _FEWEST:
+        return [f"{n_permutations} permutations are too few to tell"]
     if p is not None:
-        return [f"lam not above chance (p = {p:.2f})"] if p > _LEVEL else []
+        return [f"lam not above chance (p = {p:.{2 if round(p, 2) > _LEVEL else 3}f})"] if p > _LEVEL else []
     return ["lam not above lam_chance"] if lam is not None and chance is not None and lam <= chance else []
 
 
@@ -131,6 +140,8 @@ def _first_best(values: Sequence[Value], score: Callable[[float], float | None])
 
 def _line_notes(settings: Settings, of_lam: Lines | None, of_ent: Lines | None) -> list[str]:
     notes = []
+    if of_lam is None:
+        notes.append("no band has a line of points")
     if of_ent is not None and settings.convention == "paper" and len(of_ent.main):
         lone = of_ent.diagonal[-1] == 1 and of_ent.diagonal[settings.l_min :].sum() == 1
         notes += ["ent: diagonal only (ln P / P)"] if lone else []
