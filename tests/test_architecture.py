@@ -28,12 +28,13 @@ ROOMS = {
     "files": set(),
     "labellog": {"files"},
     "artifacts": {"files"},
+    "importing": {"files"},
     "fingerprint": {"kernels"},
     "diff": set(),
     "rqa": {"kernels"},
     "growing": {"kernels", "rqa"},
     "figures": set(),
-    "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures"},
+    "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures", "importing"},
 }
 
 #: Modules of ours that import nothing but the standard library and each other.

@@ -19,7 +19,11 @@ COMMANDS = {
     "diff": "Subtract one fingerprint from another.",
     "rqa": "Quantify recurrence: a table, one row per run or per band.",
     "render": "Draw fingerprints, differences, bands and transitions.",
+    "import": "Make a label log of what other programs wrote.",
 }
+
+#: Commands whose module cannot have their name.
+_MODULES = {"import": "importing"}
 
 
 class _LazyGroup(click.Group):
@@ -29,7 +33,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"nntf_cli.cli.{cmd_name}")
+        module = importlib.import_module(f"nntf_cli.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         return command
 
