@@ -81,7 +81,7 @@ def attacks(trace):
         "eval": call("builtins", "eval", code),
         "exec": stacked_call("builtins", "exec", code),
         "eval of Python 2": call("__builtin__", "eval", code),
-        "getattr": pickle.dumps(Reduced(getattr, (np, "save")), 3),
+        "getattr": pickle.dumps(Reduced(getattr, ("text", "encode")), 3),
         "numpy runstring": call("numpy.testing", "rundocs", str(trace)),
         "numpy save": call("numpy", "save", str(trace), "x"),
         "numpy fromfile": call("numpy", "fromfile", "/etc/hostname"),

@@ -243,6 +243,8 @@ def test_scalars_between_the_snapshots(folder):
         (["step001000", "step000500"], [1000, 500]),
         (["a/checkpoint-500/predictions", "a/checkpoint-1000/predictions"], [500, 1000]),
         (["step_only_7"], [7]),
+        (["resnet18_7"], [7]),
+        (["epoch_7_resnet18"], [7]),
         (["run2_seed1_step10", "run2_seed1_step20"], [10, 20]),
     ],
 )

@@ -14,7 +14,7 @@ _WORDS = {
     "split": ("split", "subset"),
 }
 
-_SCORE = re.compile(r"(?:score|prob|proba|probability|logit|logits|p)[ _.:]?(.+)", re.IGNORECASE)
+_SCORE = re.compile(r"(?:(?:score|probability|proba|prob|logits|logit)[ _.:]?|p[ _.:])(.+)", re.IGNORECASE)
 
 
 def kind(name: str) -> str:

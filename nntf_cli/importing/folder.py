@@ -41,7 +41,8 @@ def files_in(folder: str) -> list[str]:
 def read(sources: Sequence[str], options: Options) -> Iterator[Item]:
     """Yield a snapshot for each file."""
     files = [path for source in sources for path in (files_in(source) if os.path.isdir(source) else [source])]
-    stems = [os.path.splitext(path)[0] for path in files]
+    beginning = os.path.commonpath([os.path.dirname(os.path.abspath(path)) for path in files])
+    stems = [os.path.splitext(os.path.relpath(path, beginning))[0] for path in files]
     for path, step in sorted(zip(files, steps_of(stems, sources[0]), strict=True), key=lambda pair: pair[1]):
         labels = read_labels(path)
         if labels.classes:

@@ -113,7 +113,7 @@ def read(sources: Sequence[str], options: Options) -> Iterator[Item]:
 
 def _step(cell: str, line: int, path: str) -> int:
     value = number(cell)
-    if value is None or value != int(value) or abs(value) >= 2.0**53:
+    if value is None or abs(value) >= 2.0**53 or value != int(value):
         raise InputError(
             f"line {line} has {cell.strip()[:40]!r} where a step should be", "number the snapshots", where=path
         )

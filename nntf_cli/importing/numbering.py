@@ -61,14 +61,14 @@ def steps_of(names: Sequence[str], where: str) -> list[int]:
 def _place(name: str, numbers: list[list[int]]) -> int:
     """Return which of the numbers in a name counts, -1 if none does."""
     differing = [i for i in range(len(numbers[0])) if len({row[i] for row in numbers}) > 1]
-    if len(numbers) == 1:
-        differing = list(range(len(numbers[0])))
-    if len(differing) <= 1:
+    if len(differing) == 1 or not numbers[0]:
         return differing[0] if differing else -1
+    # one name, or names that differ in no number: which will then be said to stand twice
+    differing = differing or list(range(len(numbers[0])))
     starts = [match.start() for match in _NUMBER.finditer(name) if len(match[0]) <= _MOST_DIGITS]
     counting = [i for i in differing if _COUNTS.search(name[: starts[i]])]
     distinct = [i for i in counting or differing if len({row[i] for row in numbers}) == len(numbers)]
-    return distinct[-1] if distinct else -1
+    return (distinct or counting or differing)[-1]
 
 
 def number_in(name: str) -> int | None:
