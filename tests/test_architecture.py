@@ -112,7 +112,9 @@ def test_a_letter_means_one_thing_in_every_command():
     assert meanings == {"-o": "--output", "-t": "--format", "-f": "--force", "-q": "--quiet", "-b": "--bands"}
 
 
-@pytest.mark.parametrize("module", ["fingerprint", "labellog", "rqa", "diff", "figures", "artifacts.tables"])
+@pytest.mark.parametrize(
+    "module", ["fingerprint", "labellog", "rqa", "diff", "figures", "artifacts.tables", "importing"]
+)
 def test_rooms_can_be_imported_alone(module):
     subprocess.run([sys.executable, "-c", f"import nntf_cli.{module}"], check=True, timeout=60)
 

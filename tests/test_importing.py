@@ -160,6 +160,29 @@ def test_splits_of_a_long_table(folder):
     assert_array_equal(labels["test"], labels["train"])
 
 
+def test_splits_are_called_what_a_file_can_hold(folder):
+    rows = [(split, t, i, LABELS[t, i]) for split in ("a/b", "..") for t in range(T) for i in range(N)]
+    _, labels, _ = imported(folder, *table(folder / "run.csv", ("split", "step", "id", "label"), rows))
+    assert set(labels) == {"a_b", ".._"}
+
+
+def test_a_class_that_is_never_predicted_counts(folder):
+    rows = [(t, i, 0.5, 0.4, 0.1) for t in range(2) for i in range(3)]
+    source = table(folder / "run.csv", ("step", "id", "score_0", "score_1", "score_2"), rows)
+    assert imported(folder, *source)[0].n_classes == 3
+    rows = [(i, "[0.1, 0.2, 0.3, 0.05]", "[0.1, 0.2, 0.3, 0.05]") for i in range(3)]
+    source = table(folder / "wide.csv", ("id", "e1", "e2"), rows)
+    assert imported(folder, *source, "-f")[0].n_classes == 4
+
+
+def test_what_only_python_takes_for_a_space_is_stripped(folder):
+    _, labels, _ = imported(
+        folder, *table(folder / "run.csv", ("id", "e1", "e2"), [(0, "2\x1d", "1"), (1, "1", "\xa01")])
+    )
+    assert labels["train"].tolist() == [[2, 1], [1, 1]]
+    succeeded(run("import", *table(folder / "other.csv", ("0\x1d", "1"), [(0, 1)]), "-o", folder / "other.h5"))
+
+
 # ---- what is given beside the source -------------------------------------------------------------------------------
 
 
@@ -316,6 +339,14 @@ def test_an_input_is_never_overwritten(folder):
     refused(
         run("import", folder / "run.npz", "--true", folder / "y.npz", "-o", folder / "y.npz", "-f"), 2, "is an input"
     )
+
+
+def test_a_log_beside_the_snapshots_is_no_snapshot(folder):
+    source = LAYOUTS["folder_of_npy"][0](folder)
+    for _ in range(2):
+        succeeded(run("import", *source, "-o", folder / "run.h5", "-f"))
+    np.savez(folder / "run.npz", labels=LABELS)
+    refused(run("import", *source, "-o", folder / "run.npz", "-f"), 2, "is an input")
 
 
 def test_the_same_input_gives_the_same_bytes(folder):

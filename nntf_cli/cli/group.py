@@ -14,12 +14,12 @@ from nntf_cli import __version__
 #: Subcommands in working order, each with what ``nntf --help`` says of it; it lives in the module of its name. That is
 #: not asked there, for the help shall not wait for all of them to be loaded.
 COMMANDS = {
+    "import": "Make a label log of what other programs wrote.",
     "info": "Say what is in label logs.",
     "fingerprint": "Compute the distance matrix of a training run.",
     "diff": "Subtract one fingerprint from another.",
     "rqa": "Quantify recurrence: a table, one row per run or per band.",
     "render": "Draw fingerprints, differences, bands and transitions.",
-    "import": "Make a label log of what other programs wrote.",
 }
 
 #: Commands whose module cannot have their name.
@@ -70,6 +70,7 @@ def nntf() -> None:
     runs, recurrence quantification, and pictures of all of it.
 
     \b
+      nntf import predictions.csv -o run.h5     a label log, of what you have
       nntf info run.h5                          what is in the file
       nntf fingerprint run.h5 -o D.npy          the distance matrix
       nntf rqa wd_*.h5                          a table, one row per run

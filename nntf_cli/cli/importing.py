@@ -93,7 +93,8 @@ def _check_output(ctx: click.Context, output: str, inputs: Sequence[str]) -> Non
     if os.path.splitext(output)[1].lower() not in _ENDINGS:
         raise click.BadParameter(f"{output}: unknown ending; use {', '.join(_ENDINGS)}", param_hint="'-o'")
     inside = [os.path.join(s, name) for s in inputs if os.path.isdir(s) for name in os.listdir(s)]
-    refuse_inputs([output], [*inputs, *inside])
+    # HDF5 in a folder is not read, and may be what came of it last time
+    refuse_inputs([output], [*inputs, *(path for path in inside if not path.lower().endswith((".h5", ".hdf5")))])
     if not ctx.meta.get("nntf.force") and os.path.isfile(output) and is_log(output):
         raise ParameterError("is a label log", "name another output, or say --force", where=output)
 
@@ -108,7 +109,7 @@ def _parsed_hparams(given: Sequence[str]) -> dict[str, Scalar]:
     values: dict[str, Scalar] = {}
     for text in given:
         name, equals, value = text.partition("=")
-        if not equals or not name.strip() or name.strip() == "name" or name.strip() in values:
+        if not equals or not name.strip().isprintable() or name.strip() in ("", "name") or name.strip() in values:
             what = "is given twice" if name.strip() in values else "is no NAME=VALUE"
             raise click.BadParameter(f"{text!r} {what}", param_hint="'--hparam'")
         values[name.strip()] = _scalar(value.strip())

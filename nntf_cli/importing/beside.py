@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nntf_cli import memory
 from nntf_cli.errors import InputError
 from nntf_cli.files.store import open_regular
 from nntf_cli.importing import columns
@@ -50,7 +51,11 @@ def scalar_rows(path: str) -> Iterator[Item]:
         names, rows = table_of(stream, path)
         if not names:
             raise InputError("has no header", "name its columns: epoch, loss, accuracy, ...", where=path)
-        found = [{name: number(cell) for name, cell in zip(names, cells, strict=True)} for _, cells in rows]
+        found: list[dict[str, float | None]] = []
+        for _, cells in rows:
+            if len(found) % 65536 == 0:
+                memory.require(65536 * 100 * (3 + len(names)), "reading it", memory.ELSEWHERE, where=path)
+            found.append({name: number(cell) for name, cell in zip(names, cells, strict=True)})
     keys = [name for name in names if columns.kind(name) == "step"]
     text = [name for name in names if all(row[name] is None for row in found)]
     if text and found:

@@ -11,6 +11,7 @@ import numpy as np
 from nntf_cli import memory
 from nntf_cli.errors import InputError
 from nntf_cli.importing.items import (
+    ClassCount,
     ClassNames,
     Hparams,
     Item,
@@ -128,6 +129,8 @@ class Collector:
             case ClassNames():
                 names = tuple(checked_text(name, item.where) for name in item.names)
                 self._codes.name(names, item.where)
+            case ClassCount():
+                self._codes.n_columns = max(self._codes.n_columns, item.n_classes)
             case Hparams():
                 self._hparams |= {
                     name: checked_text(value, name) if isinstance(value, str) else value
@@ -155,7 +158,10 @@ class Collector:
         self._values.setdefault(item.step, {}).update(item.scalars)
 
     def _name_of(self, split: str) -> str:
-        return self._split if self._one_split or not split else split
+        if self._one_split or not split:
+            return self._split
+        name = checked_text(split, self._source).replace("/", "_")  # a slash would make a group of it
+        return f"{name}_" if name in (".", "..") else name
 
     def finish(self) -> Imported:
         """Return the log.

@@ -13,6 +13,7 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -84,22 +85,25 @@ def _states(folders: Sequence[str]) -> list[str]:
 
 def _state(folders: Sequence[str]) -> Iterator[Item]:
     """Yield the longest history there is: each state holds all from the beginning."""
-    states = [(path, json_file(path)) for path in _states(folders)]
-    if not states:
-        yield Remark(f"there is no {STATE}, so no scalars")
-        return
-    for path, state in states:
+    longest: tuple[str, dict[str, Any]] | None = None
+    for path in _states(folders):
+        state = json_file(path)
         history = state.get("log_history") if isinstance(state, dict) else None
         if not isinstance(history, list) or not all(isinstance(entry, dict) for entry in history):
             raise InputError("has no list 'log_history'", "give the file that the Trainer wrote", where=path)
-    path, state = max(states, key=lambda pair: len(pair[1]["log_history"]))
+        if longest is None or len(history) > len(longest[1]["log_history"]):
+            longest = path, state
+    if longest is None:
+        yield Remark(f"there is no {STATE}, so no scalars")
+        return
+    path, state = longest
     rows = [
         {name: float(value) for name, value in entry.items() if _is_scalar(name, value)}
         for entry in state["log_history"]
     ]
     if any(len(row) > 1 for row in rows):
         yield ScalarRows(rows, ("step",), path)
-    yield Hparams({name: state[name] for name in _HPARAMS if isinstance(state.get(name), (int, float))})
+    yield Hparams({name: state[name] for name in _HPARAMS if _is_scalar(name, state.get(name))})
 
 
 def _is_scalar(name: str, value: object) -> bool:

@@ -50,6 +50,13 @@ class ClassNames:
 
 
 @dataclass(frozen=True)
+class ClassCount:
+    """There are at least so many classes, for so many have scores."""
+
+    n_classes: int
+
+
+@dataclass(frozen=True)
 class Hparams:
     """Hyperparameters of the run."""
 
@@ -76,7 +83,7 @@ class Remark:
 BY_SCORES = Remark("labels are the classes with the largest score")
 
 
-Item = Snapshot | TrueLabels | SampleIds | ClassNames | Hparams | ScalarRows | Remark
+Item = Snapshot | TrueLabels | SampleIds | ClassNames | ClassCount | Hparams | ScalarRows | Remark
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -199,9 +199,7 @@ def from_list(values: Sequence[Any], where: str) -> np.ndarray:
         They are neither all numbers nor all text.
     """
     if all(isinstance(v, (str, bytes)) for v in values):
-        texts = [checked_text(v, where) for v in values]
-        memory.require(4 * max(map(len, texts), default=0) * len(texts), "its labels", memory.ELSEWHERE, where=where)
-        return np.array(texts, dtype=str)
+        return text_array(values, where)
     odd = [v for v in values if not isinstance(v, (int, float, np.number, np.bool_))][:1]
     if odd:
         raise InputError(f"has {kind_of(odd[0])} among its labels", "give a class for each sample", where=where)
@@ -210,6 +208,13 @@ def from_list(values: Sequence[Any], where: str) -> np.ndarray:
         return np.array(values, dtype=np.float64 if fractions else np.int64)
     except OverflowError as error:
         raise InputError("has a number beyond 64 bits", "number classes from 0", where=where) from error
+
+
+def text_array(values: Iterable[str | bytes], where: str) -> np.ndarray:
+    """Return text, without the spaces around it, as an array: every entry takes the room of the longest."""
+    texts = [checked_text(value, where).strip() for value in values]
+    memory.require(8 * max(map(len, texts), default=0) * len(texts), "its text", memory.ELSEWHERE, where=where)
+    return np.array(texts, dtype=str)
 
 
 def kind_of(value: Any) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.errors import InputError
-from nntf_cli.importing.items import Item, Options, Remark, Snapshot, TrueLabels
+from nntf_cli.importing.items import ClassCount, Item, Options, Remark, Snapshot, TrueLabels
 from nntf_cli.importing.numbering import steps_of
 from nntf_cli.importing.textfiles import records_of
 
@@ -66,7 +66,7 @@ def _read_file(path: str, step: int, task: str) -> Iterator[Item]:
     ids: list[Any] = []
     predicted: list[int] = []
     true: dict[Any, int] = {}
-    kept = ""
+    kept, n_choices = "", 0
     for line, record in records_of(path):
         if line % 4096 == 1:
             memory.require(4096 * 500, "the next lines of it", memory.ELSEWHERE, where=path)
@@ -77,6 +77,7 @@ def _read_file(path: str, step: int, task: str) -> Iterator[Item]:
         if str(record.get("filter")) != kept:
             continue  # the same answers once more, filtered in another way
         scores = _log_likelihoods(record, f"{path}: line {line}")
+        n_choices = max(n_choices, len(scores))
         ids.append(sample)
         predicted.append(int(np.argmax(scores)))
         target = _target(record, len(scores))
@@ -85,6 +86,7 @@ def _read_file(path: str, step: int, task: str) -> Iterator[Item]:
     if not ids:
         raise InputError("holds no samples", "was writing it interrupted?", where=path)
     yield Snapshot(step, np.array(predicted), path, ids, split=task)
+    yield ClassCount(n_choices)
     if true:
         yield TrueLabels(np.array(list(true.values())), path, list(true), task)
 

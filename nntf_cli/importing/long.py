@@ -18,8 +18,8 @@ from nntf_cli import memory
 from nntf_cli.errors import InputError
 from nntf_cli.files.store import open_regular
 from nntf_cli.importing import columns
-from nntf_cli.importing.items import BY_SCORES, ClassNames, Item, Options, Snapshot, TrueLabels
-from nntf_cli.importing.labels import by_largest, checked_text
+from nntf_cli.importing.items import BY_SCORES, ClassCount, ClassNames, Item, Options, Snapshot, TrueLabels
+from nntf_cli.importing.labels import by_largest, text_array
 from nntf_cli.importing.onefile import class_names, ids_of, scores_in
 from nntf_cli.importing.textfiles import number, table_of
 
@@ -29,9 +29,13 @@ class _Words:
     """Different texts and their codes."""
 
     codes: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)  #: the same, with the spaces around them
 
-    def code(self, text: str) -> int:
-        return self.codes.setdefault(text, len(self.codes))
+    def code(self, cell: str) -> int:
+        found = self.seen.get(cell)
+        if found is None:
+            found = self.seen[cell] = self.codes.setdefault(cell.strip(), len(self.codes))
+        return found
 
 
 @dataclass
@@ -53,7 +57,7 @@ class _Columns:
         self.label, self.true = columns.find(names, "label"), columns.find(names, "true")
         self.split = columns.find(names, "split")
         self.scores = columns.scores(names) if self.label is None else []
-        self.scored = bool(self.scores)
+        self.n_scores = len(self.scores)
         missing = [what for what in ("step", "sample") if getattr(self, what) is None]
         missing += [] if self.label is not None or self.scores else ["label"]
         if missing:
@@ -66,11 +70,12 @@ class _Columns:
     def predicted(self, cells: list[str], line: int, path: str) -> str:
         """Return the label of a row, that of the largest score where there are scores."""
         if self.label is not None:
-            cell = cells[self.label].strip()
-            if not cell.startswith("["):
+            cell = cells[self.label]
+            if not cell.lstrip().startswith("["):
                 return cell
-            self.scored = True
-            return _largest(scores_in(cell, path), f"{path}: line {line}")
+            scores = scores_in(cell, path)
+            self.n_scores = max(self.n_scores, len(scores))
+            return _largest(scores, f"{path}: line {line}")
         values = [number(cells[at]) for at, _ in self.scores]
         if None in values:
             raise InputError(f"line {line} lacks a score", "give a number for each class", where=path)
@@ -86,26 +91,32 @@ def read(sources: Sequence[str], options: Options) -> Iterator[Item]:
     (path,) = sources
     words, samples = _Words(), _Words()
     splits: dict[str, _Split] = {}
+    steps: dict[str, int] = {}
     with open_regular(path) as stream:
         names, rows = table_of(stream, path)
         at = _Columns(names, path)
         for n, (line, cells) in enumerate(rows):
             if n % 65536 == 0:
                 memory.require(65536 * 300, "the next rows of it", memory.ELSEWHERE, where=path)
-            split = splits.setdefault(cells[at.split].strip() if at.split is not None else "", _Split())
-            split.steps.append(_step(cells[at.step or 0], line, path))
-            split.samples.append(samples.code(cells[at.sample or 0].strip()))
+            name = cells[at.split].strip() if at.split is not None else ""
+            split = splits.get(name) or splits.setdefault(name, _Split())
+            cell = cells[at.step or 0]
+            if cell not in steps:
+                steps[cell] = _step(cell, line, path)
+            split.steps.append(steps[cell])
+            split.samples.append(samples.code(cells[at.sample or 0]))
             split.labels.append(words.code(at.predicted(cells, line, path)))
             split.lines.append(line)
             if at.true is not None:
-                _put_true(split, words.code(cells[at.true].strip()), samples, line, path)
+                _put_true(split, words.code(cells[at.true]), samples, line, path)
     if not splits:
         raise InputError("labels no sample", "give a row for each prediction", where=path)
-    if at.scored:
+    if at.n_scores:
         yield BY_SCORES
+        yield ClassCount(at.n_scores)
     if at.scores and (named := class_names([name for _, name in at.scores])):
         yield ClassNames(named, path)
-    texts = np.array([checked_text(word, path) for word in words.codes], dtype=str)
+    texts = text_array(words.codes, path)
     ids = ids_of(list(samples.codes))
     for name, split in splits.items():
         yield from _items(name, split, texts, ids, path)

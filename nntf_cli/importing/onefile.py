@@ -15,7 +15,7 @@ from nntf_cli.files.npy import read_npy_header
 from nntf_cli.files.npz import NpzStore
 from nntf_cli.files.store import open_regular, reading, sniff
 from nntf_cli.importing import columns
-from nntf_cli.importing.labels import checked_text
+from nntf_cli.importing.labels import text_array
 from nntf_cli.importing.textfiles import number, parsed_json, table_of
 
 ENDINGS = (".npy", ".npz", ".csv", ".tsv", ".txt")
@@ -153,9 +153,7 @@ def _texts(cells: list[str], path: str) -> np.ndarray:
     """Return labels as text, or where each is a list of scores, the scores."""
     if cells and cells[0].lstrip().startswith("["):
         return np.array([scores_in(cell, path) for cell in cells])
-    texts = [checked_text(cell.strip(), path) for cell in cells]
-    memory.require(8 * max(map(len, texts)) * len(texts), "its labels", memory.ELSEWHERE, where=path)
-    return np.array(texts, dtype=str)
+    return text_array(cells, path)
 
 
 def scores_in(cell: str, where: str) -> list[float]:

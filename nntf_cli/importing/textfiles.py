@@ -16,7 +16,7 @@ from nntf_cli.importing import columns
 
 _LONGEST_LINE = 64 * 2**20
 
-_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
+_NUMBER = re.compile(r"[ \t]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[ \t]*")
 
 #: A parsed value takes up to about so many times its text.
 _JSON_FACTOR = 12

@@ -17,34 +17,29 @@ from nntf_cli import memory
 from nntf_cli.errors import InputError
 from nntf_cli.files.store import open_regular
 from nntf_cli.importing import columns
-from nntf_cli.importing.items import BY_SCORES, Item, Options, Remark, Snapshot, TrueLabels
-from nntf_cli.importing.labels import by_largest, checked_text
+from nntf_cli.importing.items import BY_SCORES, ClassCount, Item, Options, Remark, Snapshot, TrueLabels
+from nntf_cli.importing.labels import by_largest, text_array
 from nntf_cli.importing.numbering import steps_of
 from nntf_cli.importing.onefile import ids_of, scores_in
 from nntf_cli.importing.textfiles import table_of
 
 
-class _Words:
-    """The different texts of a table, so that a cell takes four bytes."""
+class _Words(dict[str, int]):
+    """The code of each text in a table, so that a cell takes four bytes."""
 
     def __init__(self, path: str) -> None:
-        self._codes: dict[str, int] = {}
+        super().__init__()
         self._path = path
-        self.scored = False
+        self.n_scores = 0  #: most scores in a cell
 
-    def code(self, cell: str) -> int:
-        found = self._codes.get(cell)
-        if found is not None:
-            return found
+    def __missing__(self, cell: str) -> int:
+        """Give a text a code, and scores, which are hardly ever the same, that of the largest."""
         text = cell.strip()
-        if text.startswith("["):
-            self.scored = True
-            text = str(int(by_largest(np.array([scores_in(text, self._path)]), self._path)[0]))
-            return self._codes.setdefault(text, len(self._codes))
-        return self._codes.setdefault(cell, len(self._codes))
-
-    def texts(self) -> np.ndarray:
-        return np.array([checked_text(word.strip(), self._path) for word in self._codes], dtype=str)
+        if not text.startswith("["):
+            return self.setdefault(cell, len(self))
+        scores = scores_in(text, self._path)
+        self.n_scores = max(self.n_scores, len(scores))
+        return self.setdefault(str(int(by_largest(np.array([scores]), self._path)[0])), len(self))
 
 
 def read(sources: Sequence[str], options: Options) -> Iterator[Item]:
@@ -64,14 +59,15 @@ def read(sources: Sequence[str], options: Options) -> Iterator[Item]:
             if sample is not None:
                 ids.append(cells[sample])
                 cells = [*cells[:sample], *cells[sample + 1 :]]
-            codes.extend(map(words.code, cells))
+            codes.extend(map(words.__getitem__, cells))
     if not n_rows:
         raise InputError("labels no sample", "give a row for each sample", where=path)
-    if words.scored:
+    if words.n_scores:
         yield BY_SCORES
+        yield ClassCount(words.n_scores)
     table = np.frombuffer(codes, dtype=np.uint32).reshape(n_rows, -1)
     rest = [name for i, name in enumerate(names) if i != sample]
-    yield from _items(table, rest, words.texts(), ids_of(ids) if sample is not None else None, path, options)
+    yield from _items(table, rest, text_array(words, path), ids_of(ids) if sample is not None else None, path, options)
 
 
 def _items(
