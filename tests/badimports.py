@@ -23,6 +23,7 @@ from foreign import (
     run_of,
     table,
 )
+from nntf_cli.labellog import write_log
 
 CASES = []
 
@@ -278,6 +279,12 @@ def npz_with_equal_steps(folder):
 @bad("is not a whole number", code=3)
 def npz_of_fractions(folder):
     np.savez(folder / "run.npz", labels=LABELS + 0.5)
+    return [folder / "run.npz"]
+
+
+@bad("is a file of nntf's own", "nntf info")
+def npz_that_is_a_log(folder):
+    write_log(folder / "run.npz", {"train": LABELS}, n_classes=C)
     return [folder / "run.npz"]
 
 

@@ -313,6 +313,7 @@ def test_a_log_is_replaced_only_by_force(folder):
         (("{in}", "-o", "{in}"), 2, "unknown ending"),
         (("{in}", "-o", "x.txt"), 2, "unknown ending"),
         (("{in}",), 2, "Missing option '-o'"),
+        (("-", "-o", "{out}"), 2, "cannot come through a pipe"),
         (("{in}", "{in}", "-o", "{out}", "--from", "npy"), 2, "each of the 2 sources is a whole run"),
         (("{in}", "-o", "{out}", "--axis", "2"), 2, "--axis"),
         (("{in}", "-o", "{out}", "--split", "a/b"), 2, "is no name of a split"),

@@ -71,6 +71,8 @@ def command(
     """
     from nntf_cli.importing import Collector, Options, layout_of
 
+    if "-" in sources:
+        raise click.UsageError("what is imported cannot come through a pipe: name a file or folder")
     given = _parsed_hparams(hparam)
     beside = [path for path in (true, ids, classes, *scalars) if path]
     _check_output(ctx, output, [*sources, *beside])

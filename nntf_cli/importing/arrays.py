@@ -90,6 +90,8 @@ def read_npz(sources: Sequence[str], options: Options) -> Iterator[Item]:
     """Yield the snapshots of an .npz archive: one array of all, or arrays that are numbered."""
     (path,) = sources
     store = NpzStore.open(path)
+    if store.attributes().get("format"):
+        raise InputError("is a file of nntf's own, which needs no import", f"try nntf info {path}", where=path)
     names = [name for name in store.names() if not store.is_group(name)]
     arrays = {name: array for name in names if (array := store.array(name)) is not None}
     main = next(

@@ -209,7 +209,6 @@ class Collector:
                 if name in arrays:
                     arrays[name] = arrays[name][order]
         log.n_missing += int((log.labels[name] == MISSING).sum())
-        samples.rows.clear()
 
     def _order(self, samples: _Samples, log: Imported) -> np.ndarray | None:
         """Return the order of samples by id where snapshots have orders of their own, so that runs are alike."""
@@ -252,7 +251,7 @@ def _matrix(samples: _Samples, steps: np.ndarray, table: np.ndarray, n_classes: 
     lookup = np.append(table, MISSING)
     for row, step in enumerate(steps.tolist()):
         if step in samples.rows:
-            columns, codes, is_text = samples.rows[step]
+            columns, codes, is_text = samples.rows.pop(step)  # what is put together is not kept twice
             matrix[row, slice(None) if columns is None else columns] = lookup[codes] if is_text else codes
     return matrix
 
