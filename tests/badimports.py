@@ -420,6 +420,16 @@ def csv_long_that_changes_the_truth(folder):
     return written(folder, "step,sample,label,true\n0,x,0,1\n1,x,0,2\n")
 
 
+@bad("label 0.25 is not a whole number from 0 on", "--classes")
+def csv_of_probabilities(folder):
+    return written(folder, "id,e1,e2\n1,0.25,1\n2,1,0\n")
+
+
+@bad("label -1 is not a whole number from 0 on", "--classes")
+def csv_of_signs(folder):
+    return written(folder, "id,e1,e2\n1,-1,1\n2,1,-1\n")
+
+
 @bad("holds no scores")
 def csv_of_nested_scores(folder):
     return written(folder, 'id,e1,e2\n1,"[[1],[2]]",0\n')

@@ -218,6 +218,13 @@ def test_classes_in_an_order_of_their_own(folder):
     assert_array_equal(labels["train"], 2 - LABELS)
 
 
+def test_signs_as_names_of_classes(folder):
+    (folder / "names.txt").write_text("-1\n1\n")
+    source = table(folder / "run.csv", ("id", "e1", "e2"), [(0, "-1", "1"), (1, "1", "-1")])
+    _, labels, _ = imported(folder, *source, "--classes", folder / "names.txt")
+    assert labels["train"].tolist() == [[0, 1], [1, 0]]
+
+
 def keras(path):
     rows = [(step, 1 - LOSS[t], LOSS[t], "NA" if t else 0.5) for t, step in enumerate(STEPS)]
     table(path, ("epoch", "accuracy", "loss", "val_loss"), rows)

@@ -20,6 +20,8 @@ _NOTHING = frozenset({"nan", "NaN", "NA", "N/A", "null", "None"})
 
 _WHOLE = re.compile(r"[0-9]{1,10}(?:\.0*)?")
 
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
 _MOST_CLASSES = 2**32 - 1
 
 
@@ -90,6 +92,13 @@ class Codes:
             table = [MISSING if token in _NOTHING else int(token.split(".")[0]) for token in tokens]
             n_classes = max([self.highest, self.n_columns - 1, *table]) + 1
             return np.array(table, dtype=np.int64), None, _checked_count(n_classes, self.text_seen_in)
+        odd = next((token for token in tokens if _NUMBER.fullmatch(token) and not _WHOLE.fullmatch(token)), "")
+        if odd and all(token in _NOTHING or _NUMBER.fullmatch(token) for token in tokens):
+            raise InputError(
+                f"label {odd[:40]} is not a whole number from 0 on",
+                "number classes from 0, or name them with --classes",
+                where=self.text_seen_in,
+            )
         if self.numbers_seen_in:
             raise InputError(
                 "holds classes by name, but "
