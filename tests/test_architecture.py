@@ -28,6 +28,7 @@ ROOMS = {
     "files": set(),
     "labellog": {"files"},
     "artifacts": {"files"},
+    "importing": {"files"},
     "fingerprint": {"kernels"},
     "distributed": {"kernels", "files", "labellog", "fingerprint"},
     "diff": set(),
@@ -35,7 +36,7 @@ ROOMS = {
     "growing": {"kernels", "rqa"},
     "figures": set(),
     "recorders": {"files", "labellog"},
-    "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures", "distributed"},
+    "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures", "distributed", "importing"},
 }
 
 #: Modules of ours that import nothing but the standard library and each other.
@@ -116,7 +117,7 @@ def test_a_letter_means_one_thing_in_every_command():
 
 
 @pytest.mark.parametrize(
-    "module", ["fingerprint", "labellog", "rqa", "diff", "figures", "artifacts.tables", "recorders"]
+    "module", ["fingerprint", "labellog", "rqa", "diff", "figures", "artifacts.tables", "recorders", "importing"]
 )
 def test_rooms_can_be_imported_alone(module):
     subprocess.run([sys.executable, "-c", f"import nntf_cli.{module}"], check=True, timeout=60)

@@ -196,7 +196,7 @@ def _read_csv(path: str, data: bytes | None) -> Fingerprint:
     except (ValueError, OverflowError, OSError) as error:
         raise InputError(
             "is neither NPY, NPZ, HDF5 nor a CSV matrix with steps in its first row and column",
-            "make it with nntf fingerprint",
+            "make it with nntf fingerprint, or a label log of it: nntf import FILE -o run.h5",
             where=path,
         ) from error
     axis = Axis(source=path, to_step=rows)

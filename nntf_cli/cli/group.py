@@ -14,6 +14,7 @@ from nntf_cli import __version__
 #: Subcommands in working order, each with what ``nntf --help`` says of it; it lives in the module of its name. That is
 #: not asked there, for the help shall not wait for all of them to be loaded.
 COMMANDS = {
+    "import": "Make a label log of what other programs wrote.",
     "info": "Say what is in label logs.",
     "check": "Name everything that is wrong with label logs.",
     "fingerprint": "Compute the distance matrix of a training run.",
@@ -24,6 +25,9 @@ COMMANDS = {
     "pack": "Rewrite label logs for size, and several into one file.",
 }
 
+#: Commands whose module cannot have their name.
+_MODULES = {"import": "importing"}
+
 
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -32,7 +36,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"nntf_cli.cli.{cmd_name}")
+        module = importlib.import_module(f"nntf_cli.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         return command
 
@@ -69,6 +73,7 @@ def nntf() -> None:
     runs, recurrence quantification, and pictures of all of it.
 
     \b
+      nntf import predictions.csv -o run.h5     a label log, of what you have
       nntf info run.h5                          what is in the file
       nntf fingerprint run.h5 -o D.npy          the distance matrix
       nntf rqa wd_*.h5                          a table, one row per run

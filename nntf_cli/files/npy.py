@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from typing import IO, Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def read_npy_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], boo
         )
     try:
         shape, fortran, dtype = _HEADERS[version](stream)
-    except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, SyntaxError, TypeError, OverflowError, RecursionError, tokenize.TokenError) as error:
         # numpy's own words would quote what stands in the header
         raise InputError("its header makes no sense", "make it again or restore a copy", where=where) from error
     if dtype.hasobject:

@@ -32,7 +32,10 @@ def open_store(path: str, data: bytes | None = None, *, salvaging: bool = False)
         from nntf_cli.files.npz import NpzStore
 
         return NpzStore.open(path, data, salvaging=salvaging)
-    remedy = "store the labels in an HDF5 or NPZ file, as 'labels' of shape (snapshots, samples)"
+    remedy = (
+        "store the labels in an HDF5 or NPZ file, as 'labels' of shape (snapshots, samples), "
+        "or make a log of it: nntf import FILE -o run.h5"
+    )
     if kind == "NPY":
         raise InputError("is a bare .npy array, which is always a matrix, never a label log", remedy, where=path)
     raise InputError("is neither HDF5 nor NPZ", remedy, where=path)

@@ -113,11 +113,11 @@ def sniff(path: str, data: bytes | None = None) -> str:
         if not data:
             raise InputError("is empty", "nothing came through the pipe", where=path)
         return _sniff_stream(io.BytesIO(data))
-    with _open_regular(path) as stream:
+    with open_regular(path) as stream:
         return _sniff_stream(stream)
 
 
-def _open_regular(path: str) -> BinaryIO:
+def open_regular(path: str) -> BinaryIO:
     """Open a file that has content; anything else could wait for ever or never end."""
     try:
         # O_NONBLOCK: opening a FIFO that nobody writes to would otherwise wait for ever
