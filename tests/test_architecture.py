@@ -33,6 +33,7 @@ ROOMS = {
     "rqa": {"kernels"},
     "growing": {"kernels", "rqa"},
     "figures": set(),
+    "recorders": {"files", "labellog"},
     "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures"},
 }
 
@@ -111,7 +112,9 @@ def test_a_letter_means_one_thing_in_every_command():
     assert meanings == {"-o": "--output", "-t": "--format", "-f": "--force", "-q": "--quiet", "-b": "--bands"}
 
 
-@pytest.mark.parametrize("module", ["fingerprint", "labellog", "rqa", "diff", "figures", "artifacts.tables"])
+@pytest.mark.parametrize(
+    "module", ["fingerprint", "labellog", "rqa", "diff", "figures", "artifacts.tables", "recorders"]
+)
 def test_rooms_can_be_imported_alone(module):
     subprocess.run([sys.executable, "-c", f"import nntf_cli.{module}"], check=True, timeout=60)
 

@@ -61,11 +61,11 @@ def load_log(address: str, choice: Choice, data: bytes | None = None, *, say_war
 def load(address: str, choice: Choice) -> LabelLog | Matrix:
     """Open whatever an address names: a matrix of any format, or a label log."""
     from nntf_cli.artifacts.matrices import read_matrix
-    from nntf_cli.labellog.reader import split_address
+    from nntf_cli.labellog.reader import is_recorded, split_address
 
     data = read_stdin() if address == "-" else None
     path, parts = split_address(address)
-    matrix = None if parts else read_matrix(path, data)
+    matrix = None if parts or (data is None and is_recorded(path)) else read_matrix(path, data)
     return load_log(address, choice, data) if matrix is None else matrix
 
 

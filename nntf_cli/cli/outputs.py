@@ -140,12 +140,13 @@ def deliver(outputs: Mapping[str | None, Writer], inputs: Iterable[str] = (), *,
 def _protect_logs(paths: Iterable[str]) -> None:
     """Refuse to replace a label log: a result can be computed again, a training cannot."""
     from nntf_cli.labellog import is_log
+    from nntf_cli.labellog.reader import is_recorded
 
     context = click.get_current_context(silent=True)
     if context is not None and context.meta.get("nntf.force"):
         return
     for path in paths:
-        if os.path.isfile(path) and is_log(path):
+        if is_recorded(path) or (os.path.isfile(path) and is_log(path)):
             raise ParameterError("is a label log", "name another output, or say --force", where=path)
 
 

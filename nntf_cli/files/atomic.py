@@ -100,8 +100,7 @@ def _prepare(target: Path, writer: Writer) -> tuple[Path, Path]:
         with open(target, "wb") as stream:
             writer(stream)
         return target, target
-    _sweep(target)
-    temporary = target.with_name(f"{_temporary_stem(target)}.{os.getpid()}.tmp")
+    temporary = temporary_of(target)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     _unfinished.add(str(temporary))
     try:
@@ -115,6 +114,12 @@ def _prepare(target: Path, writer: Writer) -> tuple[Path, Path]:
         _discard(temporary)
         raise
     return temporary, target
+
+
+def temporary_of(target: Path) -> Path:
+    """Return what this process calls a file until it takes its place; those of dead processes are removed."""
+    _sweep(target)
+    return target.with_name(f"{_temporary_stem(target)}.{os.getpid()}.tmp")
 
 
 def _temporary_stem(target: Path) -> str:

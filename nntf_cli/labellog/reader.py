@@ -9,7 +9,9 @@ from pathlib import PurePath
 from nntf_cli.errors import InputError
 from nntf_cli.files.opening import open_store
 from nntf_cli.files.store import Store, sniff
+from nntf_cli.labellog.journal import has_journal
 from nntf_cli.labellog.layouts import looks_like_log, read_layout
+from nntf_cli.labellog.recording import Recording, is_journal, open_root
 from nntf_cli.labellog.writer import FORMAT
 from nntf_cli.model import LabelLog
 
@@ -22,7 +24,8 @@ def open_log(address: str | os.PathLike[str], data: bytes | None = None) -> Labe
     Parameters
     ----------
     address : str or path
-        An HDF5 or NPZ file. ``FILE::GROUP`` names one of several runs in it, ``FILE::SPLIT`` one set of
+        An HDF5 or NPZ file, with the journal of its recording if it has one; FILE may also be missing, and only
+        its journal be there. ``FILE::GROUP`` names one of several runs in it, ``FILE::SPLIT`` one set of
         samples, ``FILE::GROUP::SPLIT`` both.
     data : bytes, optional
         The content, where it came through a pipe; ``address`` then only names it.
@@ -38,7 +41,7 @@ def open_log(address: str | os.PathLike[str], data: bytes | None = None) -> Labe
         The file is missing, damaged, holds no label log, several and none is named, or something invalid.
     """
     path, parts = split_address(os.fspath(address))
-    root = open_store(path, data)
+    root = open_root(path, data)
     store, rest = _run_of(root, parts)
     log = _read(store)
     if rest:
@@ -49,11 +52,15 @@ def open_log(address: str | os.PathLike[str], data: bytes | None = None) -> Labe
                 where=store.where,
             )
         log = replace(log, chosen_split=rest[0])
-    return replace(log, name=log.name or _default_name(path, root, store))
+    if isinstance(root, Recording):
+        log = replace(log, layout=f"{log.layout}, {root.state}", warnings=(*log.warnings, *root.notes))
+    return replace(log, name=log.name or _default_name(root.where, root, store))
 
 
 def is_log(path: str) -> bool:
     """Return whether a file is a label log, or holds some; what is damaged beyond telling is not."""
+    if is_recorded(path):
+        return True
     try:
         if sniff(path) not in ("HDF5", "NPZ"):
             return False
@@ -62,6 +69,11 @@ def is_log(path: str) -> bool:
         return kind == FORMAT if kind else bool(store.runs() or looks_like_log(store))
     except InputError:
         return False
+
+
+def is_recorded(path: str) -> bool:
+    """Return whether a log is being recorded, or its recording was interrupted: then it has a journal, or is one."""
+    return has_journal(path) or is_journal(path)
 
 
 def split_address(address: str) -> tuple[str, list[str]]:
@@ -81,7 +93,7 @@ def runs_of(address: str | os.PathLike[str], data: bytes | None = None) -> list[
         The file cannot be opened.
     """
     path, parts = split_address(os.fspath(address))
-    store = open_store(path, data)
+    store = open_root(path, data)
     if parts or "format" in store.attributes():
         return []
     return [run for run in store.runs() if run]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,7 @@ from nntf_cli import __version__
 from nntf_cli.errors import ParameterError
 from nntf_cli.files.atomic import publish
 from nntf_cli.files.writing import text_array, write_hdf5, write_npz
-from nntf_cli.model import Scalar
+from nntf_cli.model import LabelLog, Scalar, Split
 
 FORMAT = "nntf-labellog"
 FORMAT_VERSION = 1
@@ -81,10 +81,52 @@ def write_log(
     if os.path.exists(path) and not force:
         raise ParameterError("exists already", "pass force=True to replace it", where=str(path))
     arrays, root = _contents(labels, n_classes, step, scalars or {}, class_names, true or {}, ids or {})
-    run = {**({"name": name} if name else {}), **_scalars(hparams or {})}
-    root["run-uuid"] = _content_uuid(arrays, run)
+    attributes = _attributes(root, name, hparams or {})
+    root["run-uuid"] = _content_uuid(arrays, attributes["run"])
     write = write_npz if Path(path).suffix.lower() == ".npz" else write_hdf5
-    publish({os.fspath(path): lambda stream: write(stream, arrays, {"": root, "run": run})})
+    publish({os.fspath(path): lambda stream: write(stream, arrays, attributes)})
+
+
+def write_image(stream: BinaryIO, log: LabelLog) -> None:
+    """Write a log as the native HDF5 layout, its identity and what is missing unchanged.
+
+    Parameters
+    ----------
+    stream : binary stream
+        Where to; the HDF5 library itself never sees it.
+    log : LabelLog
+        All its labels are read into memory.
+    """
+    n_classes = log.n_classes
+    arrays, root = _contents(
+        {name: _all_labels(split) for name, split in log.splits.items()},
+        n_classes,
+        log.step,
+        log.scalars,
+        log.class_names,
+        {name: split.true for name, split in log.splits.items() if split.true is not None},
+        {name: split.ids for name, split in log.splits.items() if split.ids is not None},
+        missing=label_dtype(n_classes),
+    )
+    root["run-uuid"] = log.run_uuid
+    write_hdf5(stream, arrays, _attributes(root, log.name, log.hparams))
+
+
+def _all_labels(split: Split) -> np.ndarray:
+    whole: np.ndarray | None = None
+    for panel in split.labels.panels():
+        if whole is None:
+            whole = np.empty((split.labels.n_snapshots, split.labels.n_samples), dtype=panel.labels.dtype)
+        rows, columns = panel.labels.shape
+        whole[panel.row : panel.row + rows, panel.column : panel.column + columns] = panel.labels
+    assert whole is not None
+    return whole
+
+
+def _attributes(
+    root: dict[str, Scalar], name: str | None, hparams: Mapping[str, Scalar]
+) -> dict[str, dict[str, Scalar]]:
+    return {"": root, "run": {**({"name": name} if name else {}), **_scalars(hparams)}}
 
 
 def _contents(
@@ -95,11 +137,15 @@ def _contents(
     class_names: Sequence[str] | None,
     true: Mapping[str, ArrayLike],
     ids: Mapping[str, ArrayLike],
+    missing: np.dtype[Any] | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, Scalar]]:
-    """Return every dataset by its path, checked against each other, and the root attributes."""
+    """Return every dataset by its path, checked against each other, and the root attributes.
+
+    With ``missing``, the largest value of labels of this type is a missing one already.
+    """
     if not isinstance(labels, Mapping) or not labels:
         raise ParameterError("labels must map at least one split to its labels", "for instance {'train': labels}")
-    narrowed = {split: _narrow(split, np.asarray(given), n_classes) for split, given in labels.items()}
+    narrowed = {split: _narrow(split, np.asarray(given), n_classes, missing) for split, given in labels.items()}
     n_snapshots = len(next(iter(narrowed.values())))
     steps = np.arange(n_snapshots) if step is None else np.asarray(step)
     arrays = {f"labels/{split}": rows for split, rows in narrowed.items()}
@@ -127,7 +173,9 @@ def _contents(
     return arrays, root
 
 
-def _narrow(split: str, labels: np.ndarray, n_classes: int) -> np.ndarray:
+def _narrow(split: str, labels: np.ndarray, n_classes: int, missing: np.dtype[Any] | None) -> np.ndarray:
+    if missing is not None and labels.dtype == missing:
+        return labels
     if labels.ndim != 2 or 0 in labels.shape or labels.dtype.kind not in "iu":
         raise ParameterError(
             f"labels of split '{split}' must be whole numbers of shape (snapshots, samples), "
