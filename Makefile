@@ -148,6 +148,12 @@ types: $(TEST_READY)  ## Type annotations
 test-nojit: $(TEST_READY)  ## The kernels' tests without compilation, with coverage
 	NUMBA_DISABLE_JIT=1 $(PYTEST) -q -m 'not process' --cov --cov-report=term
 
+FAULTS ?= 10000
+
+.PHONY: faults
+faults: $(TEST_READY)  ## FAULTS=10000: kill recorders that often, cut power, fill disks (half an hour)
+	FAULTS=$(FAULTS) $(PYTEST) -q -s tests/test_recorder_faults.py
+
 .PHONY: wheel
 wheel: $(TEST_READY)  ## Build the wheel, install it alone, ask every command for help
 	rm -rf build/wheel

@@ -73,10 +73,10 @@ def test_the_commands_print_what_is_shown(folder):
 
 def test_the_python_runs(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    names = {"predicted_labels": lambda: np.random.default_rng(0).integers(0, 10, 50)}
+    names = {"predicted_labels": lambda: np.random.default_rng(0).integers(0, 10, 50), "y": np.arange(50) % 10}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
-    for log in ("run.npz", "run.h5", "native.h5"):
+    for log in ("recorded.h5", "run.npz", "run.h5", "native.h5"):
         assert "20, steps 0 to 19" in shell(f"nntf info {log}", folder)
 
 

@@ -249,6 +249,7 @@ def test_neither_random_numbers_nor_signals_are_touched(path, labels):
         ({"ids": [1.5] * N}, "must be 60 whole numbers or texts"),
         ({"hparams": {"lr": [1]}}, "neither number nor text"),
         ({"hparams": {"lr": 2**70}}, "that HDF5 does not store"),
+        ({"classes": ["a", "\ud800"]}, "that HDF5 does not store"),
         ({"hparams": {"name": "x"}}, "cannot be called 'name'"),
         ({"on_rewind": "maybe"}, "it can be 'error' or 'truncate'"),
     ],
@@ -315,7 +316,7 @@ def test_wrong_updates_raise_at_once(path, labels, index, values, message):
             log.update([0], [1], split="test")
 
 
-@pytest.mark.parametrize("step", [1, 0, -5, 1.5, "2", True, 2**63, [3]])
+@pytest.mark.parametrize("step", [1, 0, -5, 1.5, "2", True, 2**63, float("inf"), float("nan"), [3]])
 def test_wrong_steps_raise_at_once(path, labels, step):
     with recorder(path) as log:
         log.snapshot(1, labels[0])
@@ -452,18 +453,25 @@ def test_a_log_of_something_else_is_not_continued(path, labels, interrupted, cha
     assert {name: (path.parent / name).read_bytes() for name in os.listdir(path.parent)} == before
 
 
-@pytest.mark.parametrize("content", ["text", "flat", "more", "matrix"])
+@pytest.mark.parametrize(
+    "content", ["text", "flat", "matrix", "weights", "samples/train/weight", "classes/color", "@note"]
+)
 def test_a_file_that_is_no_native_log_is_left_alone(path, labels, content):
     if content == "text":
         path.write_text("notes")
     elif content == "matrix":
         with h5py.File(path, "w") as file:
             file.attrs["format"] = "nntf-fingerprint"
+    elif content == "flat":
+        with h5py.File(path, "w") as file:
+            file["labels"] = labels
     else:
-        if content == "more":
-            write_log(path, {"train": labels}, n_classes=10)
+        write_log(path, {"train": labels}, n_classes=10)
         with h5py.File(path, "a") as file:
-            file["labels" if content == "flat" else "weights"] = labels
+            if content == "@note":
+                file.attrs["note"] = "kept by hand"
+            else:
+                file[content] = labels
     before = path.read_bytes()
     with pytest.raises(InputError, match="record to another file|store the labels"):
         recorder(path)
@@ -509,6 +517,23 @@ def test_a_second_recorder_is_told_who_holds_the_log(path, labels):
         assert f"is being recorded already, by process {os.getpid()} on " in str(error.value)
         log.snapshot(1, labels[1])
     np.testing.assert_array_equal(rows_of(path), labels[:2])
+
+
+def test_labels_of_another_type_are_not_continued(path, labels):
+    write_log(path, {"train": labels}, n_classes=10)
+    with h5py.File(path, "a") as file:
+        del file["labels/train"]
+        file["labels/train"] = labels.astype(np.uint16)
+    with pytest.raises(InputError, match="labels/train as uint16, not uint8"):
+        recorder(path)
+
+
+def test_the_writer_does_not_write_over_a_recording(path, labels):
+    with recorder(path) as log:
+        log.snapshot(0, labels[0])
+        with pytest.raises(ParameterError, match="is being recorded"):
+            write_log(path, {"train": labels}, n_classes=10, force=True)
+    write_log(path, {"train": labels}, n_classes=10, force=True)
 
 
 def test_one_that_is_forgotten_gives_up_the_lock(path, labels):

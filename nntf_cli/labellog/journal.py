@@ -170,7 +170,7 @@ def read_journal(descriptor: int, where: str, end: int | None = None) -> Journal
             if attempt == _TRIES - 1:
                 raise InputError(
                     f"is damaged at byte {journal.end} ({damage})",
-                    f"restore a copy, or move it away: the file beside it, without {SUFFIX}, is whole",
+                    f"restore a copy, or move it away and go on with the file beside it, without {SUFFIX}",
                     where=where,
                 ) from damage
     raise AssertionError("unreachable")

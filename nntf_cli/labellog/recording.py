@@ -215,7 +215,8 @@ class Recording:
             return None
         array = self._published.array(f"labels/{split}")
         wanted = (self.journal.prefix, self.journal.splits[split])
-        if array is None or array.shape[1] != wanted[1] or array.shape[0] < wanted[0]:
+        fits = array is not None and array.shape[1] == wanted[1] and array.shape[0] >= wanted[0]
+        if array is None or not fits or array.dtype.newbyteorder("<") != self.journal.dtype:
             raise InputError(
                 f"does not hold the {wanted[0]} snapshots of {wanted[1]} samples that its journal continues",
                 "restore a copy",

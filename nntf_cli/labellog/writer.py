@@ -74,10 +74,16 @@ def write_log(
     Raises
     ------
     ParameterError
-        The arrays do not fit together, or the file exists and ``force`` is not set.
+        The arrays do not fit together, the file exists and ``force`` is not set, or a recorder writes to it.
     OutputError
         The file cannot be written.
     """
+    from nntf_cli.labellog.journal import has_journal
+
+    if has_journal(os.fspath(path)):
+        raise ParameterError(
+            "is being recorded, or was when that was interrupted", "close the recorder", where=str(path)
+        )
     if os.path.exists(path) and not force:
         raise ParameterError("exists already", "pass force=True to replace it", where=str(path))
     arrays, root = _contents(labels, n_classes, step, scalars or {}, class_names, true or {}, ids or {})

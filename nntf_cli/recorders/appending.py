@@ -8,7 +8,7 @@ import os
 import platform
 import uuid
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +16,11 @@ import numpy as np
 from nntf_cli.errors import InputError, NntfError, OutputError
 from nntf_cli.files.opening import open_store
 from nntf_cli.files.store import Store
+from nntf_cli.labellog import checks
 from nntf_cli.labellog import journal as records
 from nntf_cli.labellog.layouts import read_layout
 from nntf_cli.labellog.recording import open_recording
-from nntf_cli.labellog.writer import FORMAT
+from nntf_cli.labellog.writer import FORMAT, label_dtype
 from nntf_cli.model import Scalar
 from nntf_cli.recorders import disk
 from nntf_cli.recorders.run import Run, continued, run_in
@@ -181,7 +182,8 @@ def _continued(path: str, run: Run) -> Appender | None:
         if not os.path.exists(where) or not os.path.samestat(os.stat(where), os.fstat(descriptor)):
             os.close(descriptor)
             return None
-        disk.temporary(path)  # removes what the dead have left
+        for left in (path, where):  # by those who died
+            disk.temporary(left)
         found = records.read_journal(descriptor, where)
         if found.torn:
             disk.ftruncate(descriptor, found.end)
@@ -206,8 +208,8 @@ def _begun(path: str, run: Run) -> Appender | None:
     run_uuid, steps = str(uuid.uuid4()), []
     if before is not None:
         store = open_store(path)
+        log = read_layout(store) if store.attributes().get("format") == FORMAT else None
         _require_ours(store, path)
-        log = read_layout(store)
         assert log is not None
         run = continued(run, run_in(log, log.n_classes), path)
         run_uuid, steps = log.run_uuid, log.step.tolist()
@@ -311,13 +313,30 @@ def _require_ours(store: Store, path: str) -> None:
             "record to another file",
             where=path,
         )
-    others = set(store.names()) - {"classes", "labels", "run", "samples", "snapshots"}
+    others = sorted(_others(store))
     if others:
         raise InputError(
-            f"holds more than a log ({', '.join(sorted(others))}), which recording to it would drop",
+            f"holds more than a log ({', '.join(others)}), which recording to it would drop",
             "record to another file",
             where=path,
         )
+
+
+def _others(store: Store) -> Iterator[str]:
+    """Yield what a log would not have if it were read and written again."""
+    yield from set(store.names()) - {"classes", "labels", "run", "samples", "snapshots"}
+    yield from store.attributes().keys() - {"format", "format-version", "generated-by", "n-classes", "run-uuid"}
+    yield from (f"run/{name}" for name, value in store.attributes("run").items() if value is None)
+    known = {"classes": {"name"}, "run": set(), "samples": set(store.group("labels").names())}
+    known |= {f"samples/{split}": {"true", "id"} for split in known["samples"]}
+    for group, names in known.items():
+        if store.is_group(group):
+            yield from (f"{group}/{name}" for name in store.group(group).names() if name not in names)
+    dtype = label_dtype(checks.class_count(store.attributes().get("n-classes"), "n-classes", store.where))
+    for split in store.group("labels").names():
+        array = store.array(f"labels/{split}")
+        if array is not None and array.dtype.newbyteorder("=") != dtype:
+            yield f"labels/{split} as {array.dtype}, not {dtype}"
 
 
 def _facts(run: Run, run_uuid: str, base: int) -> dict[str, Any]:

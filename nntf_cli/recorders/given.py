@@ -122,7 +122,8 @@ def as_step(step: Any) -> int:
         It is not one whole number.
     """
     value = as_array(step)
-    if value.ndim or value.dtype.kind == "b" or value != np.floor(value) or not -(2**63) <= int(value) < 2**63:
+    is_whole = not value.ndim and value.dtype.kind != "b" and np.isfinite(value) and value == np.floor(value)
+    if not is_whole or not -(2**63) <= int(value) < 2**63:
         raise ParameterError(f"step is {step!r}, not a whole number")
     return int(value)
 

@@ -326,10 +326,14 @@ class LabelRecorder:
 
 def _warn(message: str) -> None:
     """Warn, even where warnings are made errors: a disk must not end a training."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("nntf_cli."):
+        level, frame = level + 1, frame.f_back
     try:
-        warnings.warn(message, RecorderWarning, stacklevel=4)
+        warnings.warn(message, RecorderWarning, stacklevel=level)
     except RecorderWarning:
-        print(message, file=sys.stderr)  # noqa: T201
+        with contextlib.suppress(OSError, ValueError):
+            print(message, file=sys.stderr)  # noqa: T201
 
 
 _open: weakref.WeakSet[LabelRecorder] = weakref.WeakSet()

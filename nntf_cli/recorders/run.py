@@ -135,8 +135,8 @@ def _hparams(hparams: Mapping[str, Any]) -> dict[str, Scalar]:
 
 def _require_storable(run: Run) -> None:
     """Try now what HDF5 may refuse (a number too large, a text too long): later nobody would be there to correct it."""
-    arrays = {path: text_array(array) for path, array in run.arrays.items() if array.dtype.kind == "U"}
     try:
+        arrays = {path: text_array(array) for path, array in run.arrays.items() if array.dtype.kind == "U"}
         write_hdf5(io.BytesIO(), arrays, {"run": {"name": run.name, **run.hparams}})
     except Exception as error:
         raise ParameterError(f"hyperparameters or names that HDF5 does not store ({error})") from error

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -54,6 +58,28 @@ def log_in_memory(labels: np.ndarray, n_classes: int):
     return LabelLog("memory", "memory", "memory", np.arange(len(labels)), {"train": Split("train", Labels())})
 
 
+@contextmanager
+def recording(path: Path, workload, n: int) -> Iterator[Callable[[], None]]:
+    """Record n snapshots of labels as an argmax gives them, each time it is called."""
+    from nntf_cli.recorders import LabelRecorder
+
+    path.unlink(missing_ok=True)
+    labels, steps = some_labels(workload), itertools.count()
+    with LabelRecorder(path, n_samples=workload.n_samples, classes=workload.n_classes) as log:
+
+        def snapshots() -> None:
+            for _, step in zip(range(n), steps, strict=False):
+                log.snapshot(step, labels, loss=0.5)
+
+        yield snapshots
+    path.unlink()
+
+
+def some_labels(workload) -> np.ndarray:
+    """Return one snapshot, int64."""
+    return np.random.default_rng(0).integers(0, workload.n_classes, workload.n_samples)
+
+
 def ours_count_in_memory(log) -> object:
     """Count alone."""
     from nntf_cli.fingerprint import flows
@@ -99,6 +125,24 @@ def one_more(labels: np.ndarray, n_classes: int, flows):
         return 1 - 2 * np.minimum(table, table[-1]).sum(axis=1) / total
 
     return ours, numpys
+
+
+# -- raw bytes
+
+
+def saving(path: Path, workload, n: int, sync: bool) -> Callable[[], None]:
+    """Save n snapshots of narrow labels, one file each."""
+    labels = some_labels(workload).astype(np.uint8 if workload.n_classes < 256 else np.uint16)
+
+    def save() -> None:
+        for i in range(n):
+            with open(path.with_suffix(f".{i}.npy"), "wb") as stream:
+                np.save(stream, labels)
+                if sync:
+                    stream.flush()
+                    os.fsync(stream.fileno())
+
+    return save
 
 
 # -- plain loops

@@ -196,4 +196,17 @@ def of_classes(name: str, log: Path) -> Iterator[Race]:
     yield Race(name, "one more snapshot", ours, lambda: baselines.sparse_minimum(flows, 1), "scipy.sparse, one row")
 
 
-GROUPS = {"start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5}
+def record(folder: Path) -> Iterator[Race]:
+    """What recording costs a training, the HDF5 file that is made now and then included."""
+    n = 20
+    for name in ("W2", "W3"):
+        workload = workloads.WORKLOADS[name]
+        for what, sync in (("numpy.save of the bytes", False), ("numpy.save and fsync", True)):
+            with baselines.recording(folder / "recorded.h5", workload, n) as snapshots:
+                yield Race(
+                    name, f"record {n} x {workload.n_samples:,}", snapshots,
+                    baselines.saving(folder / "recorded.npy", workload, n, sync), what, rounds=9,
+                )  # fmt: skip
+
+
+GROUPS = {"start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "record": record}
