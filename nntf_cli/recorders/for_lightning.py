@@ -104,7 +104,7 @@ class LightningRecorder(Closing, Callback):
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         """Keep what a validation step returned, except in the sanity check before training."""
-        if self._evaluation is not None or trainer.sanity_checking or not trainer.training and not _in_fit(trainer):
+        if self._evaluation is not None or trainer.sanity_checking or trainer.state.fn != "fit":
             return
         with torch_random_kept(), torch.no_grad():
             split = self._names[dataloader_idx]
@@ -187,10 +187,6 @@ def _require_harvest(trainer: Any, names: tuple[str, ...]) -> None:
     for loader, name in zip(loaders, names, strict=True):
         if isinstance(loader, torch.utils.data.DataLoader):
             require_known_order(loader, name, shuffled=False)
-
-
-def _in_fit(trainer: Any) -> bool:
-    return str(trainer.state.fn).endswith("fit")
 
 
 def _labels_in(outputs: Any) -> torch.Tensor:
