@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nntf_cli.errors import ParameterError
+from nntf_cli.errors import NntfError, ParameterError
+from nntf_cli.labellog import open_log
 from nntf_cli.labellog.writer import label_dtype
 from nntf_cli.recorders.given import as_array, as_labels
 from nntf_cli.recorders.randomness import random_kept
@@ -101,21 +102,28 @@ class Session:
             "hparams": plain(hparams) | dict(self._given.get("hparams") or {}),
         }
         with random_kept():  # what is imported for the first time may draw
+            if next_step is not None and self._given.get("on_rewind") != "truncate":
+                self._refuse_rewind(next_step)
             log = LabelRecorder(self.path, n_samples=dict(n_samples), **arguments)
-        is_rewound = next_step is not None and log.last_step is not None and next_step <= log.last_step
-        if is_rewound and self._given.get("on_rewind") != "truncate":
-            log.close()
-            raise ParameterError(
-                f"has snapshots up to step {log.last_step}, and this training starts at {next_step}",
-                "name another file, resume the training from a checkpoint, or say on_rewind='truncate'",
-                where=os.fspath(self.path),
-            )
         whole = arguments["classes"]
         self.n_classes = int(whole) if isinstance(whole, (int, np.integer)) else len(whole)
         self._true = {split: as_array(values) for split, values in arguments["true"].items() if values is not None}
         self._log = log
         # a training that ends by an exception may never say so
         self._finalizer = weakref.finalize(self, log.close)
+
+    def _refuse_rewind(self, next_step: int) -> None:
+        """Look before the recorder opens the log, which would take this run's hyperparameters for the log's."""
+        try:
+            last_step = int(open_log(self.path).step[-1])
+        except NntfError:
+            return  # there is none, or the recorder will say what is wrong with it
+        if next_step <= last_step:
+            raise ParameterError(
+                f"has snapshots up to step {last_step}, and this training starts at {next_step}",
+                "name another file, resume the training from a checkpoint, or say on_rewind='truncate'",
+                where=os.fspath(self.path),
+            )
 
     def snapshot(self, step: int, labels: Mapping[str, np.ndarray], scalars: Mapping[str, Any]) -> None:
         """Record labels by split, -1 where one is missing, and the accuracies that follow from them.
