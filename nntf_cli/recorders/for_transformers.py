@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import EvalPrediction, TrainerCallback
+from torch.utils.data import DataLoader
+from transformers import EvalPrediction, TrainerCallback, default_data_collator
 
 from nntf_cli.errors import ParameterError
 from nntf_cli.recorders.for_torch import Evaluation, Forward, labels_of_output, scores_of
+from nntf_cli.recorders.run import DEFAULT_SPLIT
+from nntf_cli.recorders.samples import BATCH_SIZE
 from nntf_cli.recorders.session import Cadence, Closing, Session, scalar_name
 
 #: What the Trainer measures besides what was asked for.
@@ -33,9 +36,10 @@ class TransformersRecorder(Closing, TrainerCallback):
     ----------
     path : path
         The log; one that exists is continued, with ``train(resume_from_checkpoint=...)``.
-    data : DataLoader, Dataset, iterable of batches, or mapping of split to that, optional
-        The samples to record, as for :class:`TorchRecorder`; their batches are mappings of what the model is called
-        with. Without it, what the Trainer evaluates on is recorded.
+    data : DataLoader, Dataset, or mapping of split to that, optional
+        The samples to record, each a mapping of what the model is called with. They are put together by
+        ``default_data_collator``; where that needs padding, give a loader. Without data, what the Trainer evaluates on
+        is recorded.
     splits : sequence of str
         Without ``data``: the name of the split that is evaluated; where ``eval_dataset`` is a mapping, its keys.
     every_epochs, every_steps : int, optional
@@ -70,7 +74,7 @@ class TransformersRecorder(Closing, TrainerCallback):
                 "how often is the Trainer's to say, where its evaluations are recorded", "eval_strategy, eval_steps"
             )
         self.session, self._cadence = Session(path, given), Cadence(every_epochs, every_steps)
-        self._evaluation = None if data is None else Evaluation(data, forward)
+        self._evaluation = None if data is None else Evaluation(_loaders(data), forward)
         self._splits = (splits,) if isinstance(splits, str) else tuple(splits)
         self._own: Callable[[EvalPrediction], dict[str, Any]] | None = None
         self._is_training, self._before, self._n_classes = False, 0, 0
@@ -188,6 +192,17 @@ class TransformersRecorder(Closing, TrainerCallback):
             sizes = {split: len(self._labels[split]) for split in self._splits}
             self.session.open(sizes, self._n_classes or None, self._true, _hparams(args), self._step)
         self.session.snapshot(self._step, self._labels, self._scalars)
+
+
+def _loaders(data: Any) -> dict[str, Any]:
+    """Return loaders by split; a list is one of samples here, and not of batches."""
+    by_split = data if isinstance(data, Mapping) else {DEFAULT_SPLIT: data}
+    return {
+        split: source
+        if isinstance(source, DataLoader) or not hasattr(source, "__len__")
+        else DataLoader(source, batch_size=BATCH_SIZE, collate_fn=default_data_collator)
+        for split, source in by_split.items()
+    }
 
 
 def _require_order(args: Any) -> None:
