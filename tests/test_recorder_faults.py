@@ -64,7 +64,7 @@ def finished(path, n_samples=50):
 
 
 def scenario(path, returned=lambda steps: None, n_samples=50):
-    """Record, close, resume, go back, close; ``returned`` is told what must be there after each call."""
+    """Record, close, resume, go back, stop as if killed, resume; ``returned`` is told what each call has recorded."""
     steps = []
 
     def snapshot(log, step):
@@ -81,8 +81,13 @@ def scenario(path, returned=lambda steps: None, n_samples=50):
     returned(steps)
     log = recorder(path, n_samples, hparams={"resumed": True}, on_rewind="truncate")
     returned(steps)
-    for step in (4, 5, 3, 6):
+    for step in (4, 5, 3):
         snapshot(log, step)
+    log._appender.close()
+    log._is_open = False
+    log = recorder(path, n_samples, hparams={"resumed": "again"})
+    returned(steps)
+    snapshot(log, 6)
     log.close()
     returned(steps)
     assert steps == [0, 1, 2, 3, 6]

@@ -78,7 +78,7 @@ class Publisher:
         temporary, version = "", self._version()
         try:
             temporary = disk.temporary(self._path)
-            if self._n_bytes() > in_process_bytes and sys.executable:
+            if self._n_bytes() > in_process_bytes and _has_python():
                 self._making = self._start(temporary), temporary, version
                 return
             make(self._path, temporary, self._appender.end)
@@ -134,6 +134,11 @@ class Publisher:
 
     def _fail(self, error: Exception) -> None:
         self.failure = getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _has_python() -> bool:
+    """Return whether the interpreter can be started once more; an application frozen into one file cannot."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
 def make(path: str, temporary: str, end: int) -> None:
