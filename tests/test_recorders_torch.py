@@ -182,6 +182,44 @@ def test_a_log_is_continued(tmp_path):
     assert recorded(tmp_path / "run.h5")[0].step.tolist() == [1, 2, 3]
 
 
+@pytest.fixture
+def process_group():
+    if not torch.distributed.is_available():
+        pytest.skip("this torch has no torch.distributed")
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def test_of_a_distributed_training_the_first_process_records(tmp_path, process_group, monkeypatch):
+    inner = Net()
+    model = torch.nn.parallel.DistributedDataParallel(inner)
+    with TorchRecorder(tmp_path / "run.h5", model, samples(20)) as recorder:
+        assert recorder.snapshot(1)
+        assert recorder.last_step == 1
+    with undisturbed(inner):
+        expected = inner(samples(20).tensors[0]).argmax(1).numpy()
+    np.testing.assert_array_equal(recorded(tmp_path / "run.h5")[1]["train"], [expected])
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    with TorchRecorder(tmp_path / "second.h5", model, samples(20)) as recorder:
+        assert not recorder.snapshot(1)
+    assert not (tmp_path / "second.h5").exists()
+
+
+def test_a_pass_within_autocast_does_not_take_gradients_away():
+    def gradient(disturbs):
+        torch.manual_seed(0)
+        model, x = torch.nn.Linear(8, 4), torch.ones(2, 8)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            if disturbs:
+                with undisturbed(model):
+                    model(x)
+            model(x).float().sum().backward()
+        return model.weight.grad
+
+    assert torch.equal(gradient(True), gradient(False))
+
+
 class Noisy(Dataset):
     def __len__(self):
         return 20

@@ -98,9 +98,9 @@ class KerasRecorder(Closing, keras.callbacks.Callback):
             self.model.jax_state_sync()
         with _undisturbed(self.model):
             labels = {split: self._predict(split) for split in self._inputs}
-        self.session.snapshot(
-            step, labels, {name: float(value) for name, value in (logs or {}).items() if "/" not in name}
-        )
+        arrays = {name: as_array(value) for name, value in (logs or {}).items() if "/" not in name}
+        scalars = {name: float(array.item()) for name, array in arrays.items() if array.size == 1}
+        self.session.snapshot(step, labels, scalars)
 
     def _predict(self, split: str) -> np.ndarray:
         inputs, n_samples, n_classes = self._inputs[split], self._sizes[split], self.session.n_classes

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nntf_cli.recorders.estimators import Classes, hparams_of, size_of
+from nntf_cli.recorders.given import as_step
 from nntf_cli.recorders.session import Closing, Session, by_name, require_every
 
 
@@ -71,6 +72,7 @@ class SklearnRecorder(Closing):
         ParameterError
             The step is not after the last one, or the classifier is not trained at all.
         """
+        step = as_step(step)
         if step % self._every:
             return False
         classes = Classes.of(self._model)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from nntf_cli.errors import ParameterError
+from nntf_cli.recorders.given import as_step
 from nntf_cli.recorders.run import DEFAULT_SPLIT
 from nntf_cli.recorders.samples import Samples, moved, split_batch
 from nntf_cli.recorders.session import Closing, Session, require_every
@@ -166,6 +167,7 @@ class TorchRecorder(Closing):
         ParameterError
             The step is not after the last one, or the samples are not those of before.
         """
+        step = as_step(step)
         if not self._is_first or step % self._every:
             return False
         self.session.snapshot(step, self._evaluation.labels(self._model), scalars)

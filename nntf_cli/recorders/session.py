@@ -158,6 +158,11 @@ class Closing:
 
     session: Session
 
+    @property
+    def last_step(self) -> int | None:
+        """The step of the last snapshot in the log that is open; None where there is none."""
+        return self.session.last_step
+
     def close(self) -> None:
         """Bring the log up to date and close it; never raises."""
         self.session.close()
