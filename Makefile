@@ -12,7 +12,7 @@ SWEEP_NEEDS = $(INSTALLED)
 
 .PHONY: help
 help:  ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 
 # -- installation -----------------------------------------------------------------------------------
@@ -157,6 +157,19 @@ test-nojit: $(TEST_READY)  ## The kernels' tests without compilation, with cover
 test-dask: $(DASK_READY)  ## The tests of --scheduler, on clusters of this machine's processes (half a minute)
 	$(PYTEST) -q tests/test_distributed.py tests/test_distributed_faults.py
 
+# Where pip would fetch torch with CUDA, name an index of CPU builds in PIP_EXTRA_INDEX_URL.
+RECORDERS_VENV  := $(VENV)-recorders
+RECORDERS_READY := $(RECORDERS_VENV)/.ready
+
+$(RECORDERS_READY): pyproject.toml
+	$(PYTHON) -m venv $(RECORDERS_VENV)
+	$(RECORDERS_VENV)/bin/pip install --quiet --editable '.[test,torch,keras,lightning,transformers,sklearn,xgboost,lightgbm]' jax
+	@touch $@
+
+.PHONY: test-recorders
+test-recorders: $(RECORDERS_READY)  ## Install the frameworks into a venv of their own and test their recorders (minutes)
+	$(RECORDERS_VENV)/bin/python -m pytest -q tests/test_recorders_*.py
+
 FAULTS ?= 10000
 
 .PHONY: faults
@@ -182,4 +195,4 @@ samples: $(SAMPLE_READY)  ## Train the sample logs again (needs torch and scikit
 
 .PHONY: clean
 clean:  ## Remove what the other targets made
-	rm -rf $(VENV) build demo sweep *.egg-info
+	rm -rf $(VENV) $(RECORDERS_VENV) build demo sweep *.egg-info

@@ -51,6 +51,14 @@ OUTSIDE = {
     "matplotlib": {"figures"},
     "distributed": {"distributed"},
     "dask": {"distributed"},
+    "keras": {"recorders"},
+    "lightgbm": {"recorders"},
+    "lightning": {"recorders"},
+    "pytorch_lightning": {"recorders"},
+    "sklearn": {"recorders"},
+    "torch": {"recorders"},
+    "transformers": {"recorders"},
+    "xgboost": {"recorders"},
 }
 
 
@@ -121,6 +129,13 @@ def test_a_letter_means_one_thing_in_every_command():
 )
 def test_rooms_can_be_imported_alone(module):
     subprocess.run([sys.executable, "-c", f"import nntf_cli.{module}"], check=True, timeout=60)
+
+
+def test_recording_without_a_framework_imports_none():
+    code = "import sys, nntf_cli.recorders as r; r.LabelRecorder; print([n for n in sys.argv[1:] if n in sys.modules])"
+    frameworks = [name for name, rooms in OUTSIDE.items() if rooms == {"recorders"}]
+    done = subprocess.run([sys.executable, "-c", code, *frameworks], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n", done.stderr
 
 
 def test_the_naive_twins_import_nothing_of_ours():

@@ -1,0 +1,9 @@
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from xgboost import XGBClassifier
+
+from nntf_cli.recorders import record_stages
+
+x, x_test, y, y_test = train_test_split(*load_digits(return_X_y=True), random_state=0)
+model = XGBClassifier(n_estimators=20, learning_rate=0.3, random_state=1).fit(x, y)
+record_stages("xgboost.h5", model, x, y, splits={"test": (x_test, y_test)})
