@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from recordings import labels, path  # noqa: F401 - fixtures
 from threeruns import write_three_runs
 
 if find_spec("distributed"):

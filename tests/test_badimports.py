@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+import badimports_text  # noqa: F401 - more of the cases
 from badimports import CASES
 from foreign import LAYOUTS
 from nntf_cli import memory
