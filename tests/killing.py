@@ -56,9 +56,9 @@ def heard(ears):
 
 
 def train(path, seed, n_samples, say, until=None):
-    """Record, flush, close and open again, for ever or until a time."""
-    rng = random.Random(seed)
-    while True:
+    """Record, flush, close and open again, until a time or until nobody is there any more to kill it."""
+    rng, parent = random.Random(seed), os.getppid()
+    while os.getppid() == parent:
         with recorder(path, n_samples, true=row(0, n_samples)) as log:
             begin = 0 if log.last_step is None else log.last_step + 1
             for step in range(begin, begin + rng.choice((0, 1, 3, 20))):

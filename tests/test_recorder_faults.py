@@ -131,7 +131,7 @@ def attempted(path):
             continue
         for step in range(begin, begin + 4):
             log.snapshot(step, row(step), loss=step / 2)
-            waiting = {step for step, _ in log._queue}
+            waiting = {each.step for each in log._queue}
             recorded = [*sure, *(s for s in range(begin, step + 1) if s not in waiting)]
             assert_recorded(path, recorded, waiting)
         log.close()
@@ -188,6 +188,21 @@ def test_what_waits_is_bounded_and_close_says_what_was_lost(path, monkeypatch):
         f"{path}: 7 snapshots could not be written (No space left on device) and are lost: step 0, 1, 2, 3, 4, 5, 6"
     ]
     assert steps_of(path) == [7, 8]
+
+
+def test_going_back_is_not_forgotten_when_its_snapshot_is_lost(path, monkeypatch):
+    monkeypatch.setattr(recorder_module, "QUEUE_BYTES", 200)
+    log = recorder(path, on_rewind="truncate")
+    for step in range(6):
+        log.snapshot(step, row(step), loss=step / 2)
+    with failing(Fault(1, errno.ENOSPC, for_ever=True, calls=("write",))):
+        with pytest.warns(RecorderWarning, match="step 2 cannot be written"):
+            log.snapshot(2, row(2), loss=1)
+        for step in (3, 4, 5):
+            log.snapshot(step, row(step), loss=step / 2)
+    with pytest.warns(RecorderWarning, match="lost: step 2, 3$"):
+        log.close()
+    assert steps_of(path) == [0, 1, 4, 5]
 
 
 def test_a_file_that_cannot_be_made_leaves_the_journal(path):
@@ -342,7 +357,7 @@ def test_processes(name, trials, said):
             [sys.executable, "-W", "error", TESTS / "killing.py", folder, "1", str(trials), name],
             capture_output=True,
             text=True,
-            timeout=60 + trials,
+            timeout=120 + 10 * trials,
         )
         assert done.returncode == 0, done.stderr
         assert re.fullmatch(said, done.stdout.strip())

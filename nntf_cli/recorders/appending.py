@@ -59,8 +59,8 @@ class Appender:
         """Bytes of the journal that count."""
         return self._state.end
 
-    def add(self, step: int, payload: bytes) -> None:
-        """Append a snapshot; those of its step and later ones are replaced by it.
+    def add(self, step: int, payload: bytes, since: int) -> None:
+        """Append a snapshot; those from the step ``since`` on are replaced by it.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class Appender:
         """
         state = self._state
         del state.steps[state.n_rows :]
-        row = bisect_left(state.steps, step)
+        row = bisect_left(state.steps, since)
         end, number = self._append([(records.SNAPSHOT, payload, row, step)])
         if row < state.n_rows:
             self.n_rewinds += 1

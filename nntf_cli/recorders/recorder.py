@@ -11,7 +11,7 @@ import weakref
 from collections import deque
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,14 @@ _LISTED = 10
 
 class RecorderWarning(UserWarning):
     """Something could not be written; training goes on."""
+
+
+class _Waiting(NamedTuple):
+    """A snapshot that is not on the disk yet."""
+
+    step: int
+    payload: bytes
+    since: int  #: the first step that it replaces
 
 
 class LabelRecorder:
@@ -103,7 +111,7 @@ class LabelRecorder:
         self._missing = int(np.iinfo(label_dtype(run.n_classes)).max)
         self._last = max(self._appender.steps, default=None)
         self._updates: dict[str, np.ndarray] = {}
-        self._queue: deque[tuple[int, bytes]] = deque()
+        self._queue: deque[_Waiting] = deque()
         self._reason, self._has_warned = "", False
         self.lost: list[int] = []
         self._lock, self._owner, self._is_open = threading.RLock(), os.getpid(), True
@@ -221,7 +229,7 @@ class LabelRecorder:
             if not self._is_open:
                 return
             self._write()
-            self.lost += [step for step, _ in self._queue]
+            self.lost += [each.step for each in self._queue]
             self._queue.clear()
             self._is_open = False
             try:
@@ -269,9 +277,10 @@ class LabelRecorder:
             np.asarray(rows[split] if split in rows else self._nothing(split), dtype=stored) for split in self._splits
         ]
         payload = snapshot_payload(as_scalars(scalars), labels)
-        while self._queue and self._queue[-1][0] >= step:
-            self._queue.pop()  # the log goes on without them
-        self._queue.append((step, payload))
+        since = step
+        while self._queue and self._queue[-1].step >= step:
+            since = min(since, self._queue.pop().since)  # the log goes on without them
+        self._queue.append(_Waiting(step, payload, since))
         self._last = step
         if self._write():
             self._publisher.tick()
@@ -299,10 +308,12 @@ class LabelRecorder:
                 self._queue.popleft()
         except OSError as error:
             self._reason = error.strerror or str(error)
-            while len(self._queue) > 1 and sum(len(payload) for _, payload in self._queue) > QUEUE_BYTES:
-                self.lost.append(self._queue.popleft()[0])
+            while len(self._queue) > 1 and sum(len(each.payload) for each in self._queue) > QUEUE_BYTES:
+                dropped = self._queue.popleft()
+                self.lost.append(dropped.step)
+                self._queue[0] = self._queue[0]._replace(since=min(dropped.since, self._queue[0].since))
             self._warn_once(
-                f"{self._where}: step {self._queue[0][0]} cannot be written ({self._reason}); "
+                f"{self._where}: step {self._queue[0].step} cannot be written ({self._reason}); "
                 "it is kept in memory and tried again with the next"
             )
         return not self._queue
