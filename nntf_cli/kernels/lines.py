@@ -127,7 +127,7 @@ class LineCounter:
         codes[0, 1 : 1 + len(self._last)] = self._last
         threads = range(len(self._vertical) if codes.size > _WORTH_THREADS else 1)
 
-        rows = _shares(0, len(values), threads)  # side by side: what one row leaves behind is next to the next one's
+        rows = self._rows(len(values), threads)
 
         def read(thread: int) -> None:
             to_codes(values, *self._edges, first, *rows[thread], self._symmetric, codes)
@@ -166,7 +166,7 @@ class LineCounter:
             sides = [(max(1, self._theiler), last)]
         else:
             sides = [(1 - self._width, 1 - max(1, self._theiler)), (self._theiler, last)]
-        shares = [_shares(low, max(low, high), threads) for low, high in sides]
+        shares = [self._shares(low, max(low, high), last, threads) for low, high in sides]
 
         def scan(thread: int) -> None:
             for offsets in shares:
@@ -177,7 +177,8 @@ class LineCounter:
             self._right.append(codes[1:, -1].copy())
 
     def _scan_columns(self, codes: np.ndarray, first: int, threads: range) -> None:
-        rows, columns = _shares(0, len(codes) - 1, threads), _shares(0, self._width, threads)
+        n_rows = len(codes) - 1
+        rows, columns = self._rows(n_rows, threads), self._shares(0, self._width, first + n_rows, threads)
 
         def scan_rows(thread: int) -> None:
             across(codes, first, *rows[thread], self._in_column, self._ended, *self._vertical[thread])
@@ -189,6 +190,16 @@ class LineCounter:
         if self._symmetric:
             for_each(scan_rows, threads, len(threads))
         for_each(scan, threads, len(threads))
+
+    def _rows(self, n_rows: int, threads: range) -> list[tuple[int, int]]:
+        """Share out the rows of a panel; those of a triangle grow longer."""
+        length = self._n_rows + np.arange(n_rows) if self._symmetric else np.ones(n_rows)
+        return _cut_evenly(0, 1 + length, threads)
+
+    def _shares(self, low: int, high: int, last: int, threads: range) -> list[tuple[int, int]]:
+        """Share out columns, or diagonals; in a triangle each begins a row later than the one before."""
+        begins = np.maximum(self._n_rows, np.arange(low, high))
+        return _cut_evenly(low, 1 + last - begins if self._symmetric else np.ones(high - low), threads)
 
     def lines(self) -> BandLines:
         """Return the lines of the matrix that the rows so far make up; more may be added."""
@@ -227,9 +238,11 @@ class LineCounter:
                 np.add.at(lines, (k, length), 1)
 
 
-def _shares(low: int, high: int, threads: range) -> list[tuple[int, int]]:
-    bounds = [low + (high - low) * k // len(threads) for k in range(len(threads) + 1)]
-    return list(pairwise(bounds))
+def _cut_evenly(low: int, work: np.ndarray, threads: range) -> list[tuple[int, int]]:
+    """Cut a range that begins at ``low`` into parts of about equal work, side by side."""
+    done = np.concatenate([[0], np.cumsum(work)])
+    ends = np.searchsorted(done, done[-1] * np.arange(1, len(threads)) / len(threads))
+    return list(pairwise([low, *(low + ends).tolist(), low + len(work)]))
 
 
 def _running(codes: np.ndarray, places: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
