@@ -340,7 +340,7 @@ def test_without_syncs_a_power_cut_would_be_noticed(watched, path):
 @pytest.mark.parametrize(
     ("name", "trials", "said"),
     [
-        ("kills", FAULTS or 200, r"\d+ kills, \d+ snapshots"),
+        ("kills", FAULTS or 1000, r"\d+ kills, \d+ snapshots"),
         ("limited", FAULTS // 50 or 6, r"\d+ limits"),
         ("full", FAULTS // 100, r"\d+ full disks|no full disks: .*"),
         ("polled", FAULTS // 100 or 2, r"\d+ reads"),
