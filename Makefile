@@ -149,9 +149,12 @@ lint: $(TEST_READY)  ## Style, and formatting
 types: $(TEST_READY)  ## Type annotations
 	$(VENV)/bin/mypy
 
+# Tests of what calls no kernel, or only those that others call too.
+NO_KERNELS := badimports badinputs badoutputs check figures importing pack recorder repair
+
 .PHONY: test-nojit
 test-nojit: $(TEST_READY)  ## The kernels' tests without compilation, with coverage
-	NUMBA_DISABLE_JIT=1 $(PYTEST) -q -m 'not process' --cov --cov-report=term
+	NUMBA_DISABLE_JIT=1 $(PYTEST) -q -m 'not process' --cov --cov-report=term $(NO_KERNELS:%=--ignore-glob='tests/test_%*')
 
 .PHONY: test-dask
 test-dask: $(DASK_READY)  ## The tests of --scheduler, on clusters of this machine's processes (half a minute)
