@@ -13,8 +13,8 @@ import numpy as np
 
 from nntf_cli.errors import ParameterError
 from nntf_cli.recorders.given import as_array
+from nntf_cli.recorders.late import Cadence, Closing, LateRecorder, by_name, labels_of
 from nntf_cli.recorders.randomness import random_kept
-from nntf_cli.recorders.session import Cadence, Closing, Session, by_name, labels_of
 
 #: Scores that are held at a time.
 _SCORES_AT_ONCE = 2**24
@@ -61,7 +61,7 @@ class KerasRecorder(Closing, keras.callbacks.Callback):
         **given: Any,
     ) -> None:
         super().__init__()
-        self.session, self._cadence = Session(path, given), Cadence(every_epochs, every_steps)
+        self.recording, self._cadence = LateRecorder(path, given), Cadence(every_epochs, every_steps)
         named = by_name((x, y), splits)
         self._inputs = {split: _require_arrays(pair[0], split) for split, pair in named.items()}
         self._sizes = {split: _size(inputs) for split, inputs in self._inputs.items()}
@@ -73,9 +73,9 @@ class KerasRecorder(Closing, keras.callbacks.Callback):
         with contextlib.suppress(AttributeError, TypeError):
             self._steps = int(self.model.optimizer.iterations)
         self._begin = self._steps
-        if not self.session.is_open:
+        if not self.recording.is_open:
             next_step = self._cadence.after(epoch, self._steps)
-            self.session.open(self._sizes, self._n_classes(), self._true, self._hparams(), next_step)
+            self.recording.open(self._sizes, self._n_classes(), self._true, self._hparams(), next_step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Record, where it is time."""
@@ -100,10 +100,10 @@ class KerasRecorder(Closing, keras.callbacks.Callback):
             labels = {split: self._predict(split) for split in self._inputs}
         arrays = {name: as_array(value) for name, value in (logs or {}).items() if "/" not in name}
         scalars = {name: float(array.item()) for name, array in arrays.items() if array.size == 1}
-        self.session.snapshot(step, labels, scalars)
+        self.recording.snapshot(step, labels, scalars)
 
     def _predict(self, split: str) -> np.ndarray:
-        inputs, n_samples, n_classes = self._inputs[split], self._sizes[split], self.session.n_classes
+        inputs, n_samples, n_classes = self._inputs[split], self._sizes[split], self.recording.n_classes
         whole_batches = max(1, _SCORES_AT_ONCE // n_classes // self._batch_size) * self._batch_size
         found = np.empty(n_samples, dtype=np.int64)
         for begin in range(0, n_samples, whole_batches):
@@ -114,7 +114,7 @@ class KerasRecorder(Closing, keras.callbacks.Callback):
         return found
 
     def _n_classes(self) -> Any:
-        if self.session.classes is not None:
+        if self.recording.classes is not None:
             return None
         shape = getattr(self.model, "output_shape", None)
         if not isinstance(shape, tuple) or not shape or not isinstance(shape[-1], int):

@@ -12,8 +12,8 @@ import torch
 
 from nntf_cli.errors import ParameterError
 from nntf_cli.recorders.for_torch import Evaluation, Forward, chosen_seed, hparams_of, labels_of_output, scores_of
+from nntf_cli.recorders.late import Cadence, Closing, LateRecorder
 from nntf_cli.recorders.samples import require_known_order, target_of
-from nntf_cli.recorders.session import Cadence, Closing, Session
 from nntf_cli.recorders.undisturbed import torch_random_kept
 
 # the same library goes by two names, whose callbacks are not each other's
@@ -72,7 +72,7 @@ class LightningRecorder(Closing, Callback):
         **given: Any,
     ) -> None:
         super().__init__()
-        self.session, self._cadence = Session(path, given), Cadence(every_epochs, every_steps)
+        self.recording, self._cadence = LateRecorder(path, given), Cadence(every_epochs, every_steps)
         self._evaluation = None if data is None else Evaluation(data, forward)
         self._names = (validation,) if isinstance(validation, str) else tuple(validation)
         self._before, self._harvest = 0, dict[str, _Harvest]()
@@ -84,7 +84,7 @@ class LightningRecorder(Closing, Callback):
             _require_harvest(trainer, self._names)
         elif trainer.is_global_zero:
             next_step = self._cadence.after(trainer.current_epoch, trainer.global_step)
-            self._evaluation.open(self.session, pl_module, _hparams(trainer, pl_module), next_step)
+            self._evaluation.open(self.recording, pl_module, _hparams(trainer, pl_module), next_step)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
         """Record, where it is time; a batch whose gradient is only accumulated is no step."""
@@ -122,9 +122,9 @@ class LightningRecorder(Closing, Callback):
             return
         self._before = step
         step = n_epochs if is_due else step
-        if not self.session.is_open:
+        if not self.recording.is_open:
             self._open_harvest(trainer, pl_module, harvest, step)
-        self.session.snapshot(step, {split: each.labels() for split, each in harvest.items()}, _scalars(trainer))
+        self.recording.snapshot(step, {split: each.labels() for split, each in harvest.items()}, _scalars(trainer))
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
         """Close the log."""
@@ -136,17 +136,17 @@ class LightningRecorder(Closing, Callback):
 
     def _record(self, trainer: Any, pl_module: Any, step: int) -> None:
         if trainer.is_global_zero and self._evaluation is not None:
-            self.session.snapshot(step, self._evaluation.labels(pl_module), _scalars(trainer))
+            self.recording.snapshot(step, self._evaluation.labels(pl_module), _scalars(trainer))
 
     def _open_harvest(self, trainer: Any, pl_module: Any, harvest: Mapping[str, _Harvest], step: int) -> None:
         classes = next(iter(harvest.values())).n_classes
-        if classes is None and self.session.classes is None:
+        if classes is None and self.recording.classes is None:
             raise ParameterError(
                 "validation steps return labels, so the number of classes is not known", "give classes="
             )
         sizes = {split: len(each.labels()) for split, each in harvest.items()}
         true = {split: values for split, each in harvest.items() if (values := each.true()) is not None}
-        self.session.open(sizes, classes, true, _hparams(trainer, pl_module), step)
+        self.recording.open(sizes, classes, true, _hparams(trainer, pl_module), step)
 
 
 class _Harvest:

@@ -8,7 +8,7 @@ from typing import Any
 
 from nntf_cli.recorders.estimators import Classes, hparams_of, size_of
 from nntf_cli.recorders.given import as_step
-from nntf_cli.recorders.session import Closing, Session, by_name, require_every
+from nntf_cli.recorders.late import Closing, LateRecorder, by_name, require_every
 
 
 class SklearnRecorder(Closing):
@@ -49,7 +49,7 @@ class SklearnRecorder(Closing):
         every: int = 1,
         **given: Any,
     ) -> None:
-        self.session, self._every, self._model = Session(path, given), require_every(every), model
+        self.recording, self._every, self._model = LateRecorder(path, given), require_every(every), model
         self._data = by_name((x, y), splits)
 
     def snapshot(self, step: int, **scalars: Any) -> bool:
@@ -76,10 +76,10 @@ class SklearnRecorder(Closing):
         if step % self._every:
             return False
         classes = Classes.of(self._model)
-        if not self.session.is_open:
+        if not self.recording.is_open:
             sizes = {split: size_of(x) for split, (x, _) in self._data.items()}
             true = {split: classes.index(y) for split, (_, y) in self._data.items() if y is not None}
-            self.session.open(sizes, classes.given, true, hparams_of(self._model), step)
+            self.recording.open(sizes, classes.given, true, hparams_of(self._model), step)
         labels = {split: classes.index(self._model.predict(x)) for split, (x, _) in self._data.items()}
-        self.session.snapshot(step, labels, scalars)
+        self.recording.snapshot(step, labels, scalars)
         return True

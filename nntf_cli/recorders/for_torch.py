@@ -11,9 +11,9 @@ import torch
 
 from nntf_cli.errors import ParameterError
 from nntf_cli.recorders.given import as_step
+from nntf_cli.recorders.late import Closing, LateRecorder, require_every
 from nntf_cli.recorders.run import DEFAULT_SPLIT
 from nntf_cli.recorders.samples import Samples, moved, split_batch
-from nntf_cli.recorders.session import Closing, Session, require_every
 from nntf_cli.recorders.undisturbed import undisturbed
 
 #: What is called with a model and a batch, and returns labels or scores.
@@ -48,9 +48,9 @@ class Evaluation:
         self._splits = [Samples(split, source) for split, source in by_split.items()]
 
     def open(
-        self, session: Session, model: torch.nn.Module, hparams: Mapping[str, Any], next_step: int | None = None
+        self, recording: LateRecorder, model: torch.nn.Module, hparams: Mapping[str, Any], next_step: int | None = None
     ) -> None:
-        """Read all samples once and open the log of a session.
+        """Read all samples once and open the log.
 
         Raises
         ------
@@ -61,17 +61,17 @@ class Evaluation:
             raise ParameterError(
                 "the model has lazy layers, which are initialized by the first batch", "give it a batch before"
             )
-        given = session.true_of({each.split: 0 for each in self._splits})
+        given = recording.true_of({each.split: 0 for each in self._splits})
         with undisturbed(model):
             first = [each.survey(given.get(each.split)) for each in self._splits]
             output = scores_of(self._forward(model, moved(first[0], _device(model))))
         true = {each.split: each.true for each in self._splits if each.true is not None}
-        classes = session.classes
+        classes = recording.classes
         if classes is None:
             if output.ndim != 2:
                 raise ParameterError("the model gives labels, so the number of classes is not known", "give classes=")
             classes = output.shape[1]
-        session.open({each.split: each.n_samples for each in self._splits}, classes, true, hparams, next_step)
+        recording.open({each.split: each.n_samples for each in self._splits}, classes, true, hparams, next_step)
 
     def labels(self, model: torch.nn.Module) -> dict[str, np.ndarray]:
         """Return the labels of every split, -1 where a score is nan.
@@ -138,14 +138,14 @@ class TorchRecorder(Closing):
         forward: Forward | None = None,
         **given: Any,
     ) -> None:
-        self.session, self._every = Session(path, given), require_every(every)
+        self.recording, self._every = LateRecorder(path, given), require_every(every)
         self._model = model.module if isinstance(model, torch.nn.parallel.DistributedDataParallel) else model
         self._evaluation = Evaluation(data, forward)
         is_spread = torch.distributed.is_available() and torch.distributed.is_initialized()
         self._is_first = not is_spread or torch.distributed.get_rank() == 0
         if self._is_first:
             found = hparams_of(optimizer) | {"batch_size": _batch_size(data), "seed": chosen_seed()}
-            self._evaluation.open(self.session, self._model, found)
+            self._evaluation.open(self.recording, self._model, found)
 
     def snapshot(self, step: int, **scalars: Any) -> bool:
         """Record what the model predicts now.
@@ -170,7 +170,7 @@ class TorchRecorder(Closing):
         step = as_step(step)
         if not self._is_first or step % self._every:
             return False
-        self.session.snapshot(step, self._evaluation.labels(self._model), scalars)
+        self.recording.snapshot(step, self._evaluation.labels(self._model), scalars)
         return True
 
 

@@ -13,9 +13,9 @@ from transformers import EvalPrediction, TrainerCallback, default_data_collator
 
 from nntf_cli.errors import ParameterError
 from nntf_cli.recorders.for_torch import Evaluation, Forward, labels_of_output, scores_of
+from nntf_cli.recorders.late import Cadence, Closing, LateRecorder, scalar_name
 from nntf_cli.recorders.run import DEFAULT_SPLIT
 from nntf_cli.recorders.samples import BATCH_SIZE
-from nntf_cli.recorders.session import Cadence, Closing, Session, scalar_name
 
 #: What the Trainer measures besides what was asked for.
 _ASIDE = ("runtime", "samples_per_second", "steps_per_second", "model_preparation_time", "jit_compilation_time")
@@ -73,7 +73,7 @@ class TransformersRecorder(Closing, TrainerCallback):
             raise ParameterError(
                 "how often is the Trainer's to say, where its evaluations are recorded", "eval_strategy, eval_steps"
             )
-        self.session, self._cadence = Session(path, given), Cadence(every_epochs, every_steps)
+        self.recording, self._cadence = LateRecorder(path, given), Cadence(every_epochs, every_steps)
         self._evaluation = None if data is None else Evaluation(_loaders(data), forward)
         self._splits = (splits,) if isinstance(splits, str) else tuple(splits)
         self._own: Callable[[EvalPrediction], dict[str, Any]] | None = None
@@ -119,7 +119,7 @@ class TransformersRecorder(Closing, TrainerCallback):
             _require_order(args)
         elif state.is_world_process_zero:
             epochs = round(state.epoch or 0)
-            self._evaluation.open(self.session, model, _hparams(args), self._cadence.after(epochs, state.global_step))
+            self._evaluation.open(self.recording, model, _hparams(args), self._cadence.after(epochs, state.global_step))
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
         """Record, where it is time."""
@@ -145,7 +145,7 @@ class TransformersRecorder(Closing, TrainerCallback):
             )
         if state.is_world_process_zero:
             self._take(*pending, metrics or {}, state.global_step)
-            if len(self._labels) == len(self._splits) and state.global_step != self.session.last_step:
+            if len(self._labels) == len(self._splits) and state.global_step != self.recording.last_step:
                 self._record_evaluated(args)
 
     def on_predict(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
@@ -158,9 +158,9 @@ class TransformersRecorder(Closing, TrainerCallback):
         self.close()
 
     def _record(self, model: Any, state: Any, step: int) -> None:
-        if state.is_world_process_zero and self._evaluation is not None and step != self.session.last_step:
+        if state.is_world_process_zero and self._evaluation is not None and step != self.recording.last_step:
             loss = next((entry["loss"] for entry in reversed(state.log_history) if "loss" in entry), None)
-            self.session.snapshot(step, self._evaluation.labels(model), {"loss": loss})
+            self.recording.snapshot(step, self._evaluation.labels(model), {"loss": loss})
 
     def _take(self, predicted: Any, label_ids: Any, metrics: Mapping[str, Any], step: int) -> None:
         if step != self._step:
@@ -188,10 +188,10 @@ class TransformersRecorder(Closing, TrainerCallback):
         return self._splits[0], "eval_"
 
     def _record_evaluated(self, args: Any) -> None:
-        if not self.session.is_open:
+        if not self.recording.is_open:
             sizes = {split: len(self._labels[split]) for split in self._splits}
-            self.session.open(sizes, self._n_classes or None, self._true, _hparams(args), self._step)
-        self.session.snapshot(self._step, self._labels, self._scalars)
+            self.recording.open(sizes, self._n_classes or None, self._true, _hparams(args), self._step)
+        self.recording.snapshot(self._step, self._labels, self._scalars)
 
 
 def _loaders(data: Any) -> dict[str, Any]:

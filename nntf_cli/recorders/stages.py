@@ -10,7 +10,7 @@ import numpy as np
 
 from nntf_cli.errors import ParameterError
 from nntf_cli.recorders.estimators import Classes, hparams_of, size_of
-from nntf_cli.recorders.session import Session, by_name, require_every
+from nntf_cli.recorders.late import LateRecorder, by_name, require_every
 
 #: Predicts the labels of samples after each of some rounds.
 Stages = Callable[[Any, list[int]], Iterator[np.ndarray]]
@@ -66,15 +66,15 @@ def record_stages(
     rounds = list(range(require_every(every), n_rounds + 1, every))
     if not rounds:
         raise ParameterError(f"the model has {n_rounds} rounds and every is {every}", "record more of them")
-    session = Session(path, given)
+    recording = LateRecorder(path, given)
     true = {split: classes.index(y) for split, (_, y) in data.items() if y is not None}
-    session.open({split: _size(x) for split, (x, _) in data.items()}, classes.given, true, hparams, rounds[0])
+    recording.open({split: _size(x) for split, (x, _) in data.items()}, classes.given, true, hparams, rounds[0])
     try:
         predicted = {split: stages(x, rounds) for split, (x, _) in data.items()}
         for step in rounds:
-            session.snapshot(step, {split: classes.index(next(each)) for split, each in predicted.items()}, {})
+            recording.snapshot(step, {split: classes.index(next(each)) for split, each in predicted.items()}, {})
     finally:
-        session.close()
+        recording.close()
     return len(rounds)
 
 

@@ -24,7 +24,7 @@ Self = TypeVar("Self", bound="Closing")
 HANDED_ON = ("classes", "true", "ids", "hparams", "name", "on_rewind")
 
 
-class Session:
+class LateRecorder:
     """A label recorder that is opened late, and closed whatever happens.
 
     Parameters
@@ -156,16 +156,16 @@ class Session:
 class Closing:
     """A recorder that can be closed, and is by ``with``."""
 
-    session: Session
+    recording: LateRecorder
 
     @property
     def last_step(self) -> int | None:
         """The step of the last snapshot in the log that is open; None where there is none."""
-        return self.session.last_step
+        return self.recording.last_step
 
     def close(self) -> None:
         """Bring the log up to date and close it; never raises."""
-        self.session.close()
+        self.recording.close()
 
     def __enter__(self: Self) -> Self:
         """Return the recorder."""
