@@ -392,3 +392,20 @@ def test_no_warning_where_nothing_went_wrong(path, labels):
             for step, row in enumerate(labels):
                 log.snapshot(step, row)
     assert log.lost == []
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_an_interrupted_recording_is_checked_and_packed_but_not_repaired(path, labels, tmp_path, published):
+    log = recorder(path)
+    for step, row in enumerate(labels):
+        log.snapshot(step, row)
+    kept = journal(path).read_bytes()
+    log.close()
+    journal(path).write_bytes(kept)
+    if not published:
+        path.unlink()
+    assert b"nothing wrong" in succeeded(run("check", path))
+    assert b"8 snapshots" in succeeded(run("pack", path, "-o", tmp_path / "packed.h5"))
+    np.testing.assert_array_equal(rows_of(tmp_path / "packed.h5"), labels)
+    refused(run("repair", path, "-o", tmp_path / "repaired.h5"), 3, "has a journal beside it", "nntf pack")
+    assert not (tmp_path / "repaired.h5").exists()

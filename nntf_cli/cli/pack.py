@@ -86,7 +86,7 @@ def _distinct(names: Sequence[str], logs: Sequence[LabelLog]) -> list[str]:
 
 
 def _said(files: Sequence[str], output: str, runs: Sequence[Run]) -> list[str]:
-    before, after = sum(map(os.path.getsize, files)), os.path.getsize(output)
+    before, after = sum(map(_size_of, files)), os.path.getsize(output)
     lines = [
         f"{f'{len(files)} files' if len(files) > 1 else files[0]}, {_size(before)} -> {output}, {_size(after)}: "
         f"{_change(before, after)}"
@@ -96,6 +96,13 @@ def _said(files: Sequence[str], output: str, runs: Sequence[Run]) -> list[str]:
         address = f"{output}::{run.group}" if run.group else output
         lines.append(f"  {address}: {len(run.step)} snapshots, {splits}; read back, and the same")
     return lines
+
+
+def _size_of(path: str) -> int:
+    """Return the bytes of a log, its journal included where a recording has left one."""
+    from nntf_cli.labellog.journal import journal_path
+
+    return sum(os.path.getsize(part) for part in (path, journal_path(path)) if os.path.isfile(part))
 
 
 def _size(n_bytes: int) -> str:

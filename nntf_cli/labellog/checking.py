@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from nntf_cli.errors import InputError
 from nntf_cli.files.opening import open_store
 from nntf_cli.files.store import Store, StoredArray
+from nntf_cli.labellog.journal import has_journal
 from nntf_cli.labellog.layouts import read_layout
 from nntf_cli.labellog.reader import refuse_no_layout, require_split, run_of, split_address
+from nntf_cli.labellog.recording import open_root
 from nntf_cli.labellog.salvage import SalvagedLabels, Survey
 from nntf_cli.labellog.violations import Violations
 from nntf_cli.model import LabelLog, Split
@@ -59,7 +61,13 @@ def check_log(address: str | os.PathLike[str], data: bytes | None = None) -> lis
     InputError
         The file is missing, cannot be opened, or holds no label log.
     """
-    return check_stores(os.fspath(address), lambda path: open_store(path, data, salvaging=True))
+
+    def opened(path: str) -> Store:
+        if data is None and (has_journal(path) or not os.path.exists(path)):
+            return open_root(path)  # with the journal of a recording, or that alone
+        return open_store(path, data, salvaging=True)
+
+    return check_stores(os.fspath(address), opened)
 
 
 def check_stores(address: str, opened: Callable[[str], Store]) -> list[Check]:

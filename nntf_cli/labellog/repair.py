@@ -15,7 +15,9 @@ from nntf_cli.errors import InputError
 from nntf_cli.files.store import LABEL_NAMES
 from nntf_cli.labellog.checking import Check, check_stores
 from nntf_cli.labellog.checks import OrderError
+from nntf_cli.labellog.journal import has_journal
 from nntf_cli.labellog.packing import Labels, Rows, Run
+from nntf_cli.labellog.reader import split_address
 from nntf_cli.labellog.salvage import SalvagedLabels
 from nntf_cli.labellog.writer import label_dtype
 from nntf_cli.model import LabelLog, Split
@@ -73,6 +75,13 @@ def repair_log(address: str | os.PathLike[str]) -> tuple[list[Repair], list[Chec
     """
     from nntf_cli.files.rescue import open_rescued
 
+    path, _ = split_address(os.fspath(address))
+    if has_journal(path):
+        raise InputError(
+            "has a journal beside it, which holds snapshots that the file may not",
+            "nntf pack saves both; to repair the file alone, move its journal away",
+            where=path,
+        )
     saved, lost = [], []
     checks = check_stores(os.fspath(address), open_rescued)
     for check in checks:
