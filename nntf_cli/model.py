@@ -130,6 +130,26 @@ class LabelLog:
             raise InputError(f"has no split '{name}'", hint, where=self.source)
         return self.splits[name]
 
+    def true_classes(self, split: Split, purpose: str, instead: str) -> np.ndarray:
+        """Return the (N,) int64 true classes of ``split``.
+
+        Parameters
+        ----------
+        split : Split
+            One of ``splits``.
+        purpose, instead : str
+            What needs them and what does without, for the error: "an error rate", "--show share".
+
+        Raises
+        ------
+        InputError
+            The log has none.
+        """
+        if split.true is None:
+            cause = f"has no true classes of split '{split.name}', which {purpose} needs"
+            raise InputError(cause, f"log them, or take {instead}, which does without", where=self.source)
+        return split.true
+
     def select(self, every: int = 1, from_step: int | None = None, to_step: int | None = None) -> LabelLog:
         """Return the log restricted to some snapshots.
 

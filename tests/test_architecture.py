@@ -33,10 +33,18 @@ ROOMS = {
     "distributed": {"kernels", "files", "labellog", "fingerprint"},
     "diff": set(),
     "rqa": {"kernels"},
+    "classes": {"kernels"},
+    "anomalies": {"kernels"},
+    "samples": {"kernels"},
+    "explain": {"kernels", "fingerprint", "rqa"},
+    "noise": {"kernels"},
     "growing": {"kernels", "rqa"},
     "figures": set(),
     "recorders": {"files", "labellog"},
-    "cli": {"files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures", "distributed", "importing"},
+    "cli": {
+        *("files", "labellog", "artifacts", "fingerprint", "diff", "rqa", "figures", "distributed", "importing"),
+        *("classes", "anomalies", "samples", "explain", "noise"),
+    },
 }
 
 #: Modules of ours that import nothing but the standard library and each other.
@@ -49,6 +57,7 @@ OUTSIDE = {
     "h5py": {"files", "cli"},
     "pandas": {"artifacts"},
     "matplotlib": {"figures"},
+    "scipy": {"classes", "anomalies", "samples", "noise"},
     "distributed": {"distributed"},
     "dask": {"distributed"},
     "keras": {"recorders"},
