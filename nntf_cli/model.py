@@ -415,6 +415,8 @@ class BandLines(NamedTuple):
     gaps: np.ndarray  #: (bands, P + 1) int64: inner white gaps, from one line to the next in the same column
     n_points: np.ndarray  #: (bands,) int64: entries in the band, whatever the Theiler windows
     main: np.ndarray  #: (bands, min(P, Q)) bool: which entries of the main diagonal are in the band
+    outside: bool  #: whether any entry is in no band
+    symmetric: bool | None  #: whether the matrix equals its transpose, where that was looked at
 
 
 @dataclass(frozen=True)

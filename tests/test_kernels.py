@@ -73,7 +73,9 @@ def test_lines_in_bands(engine, values, mirror, bands, theiler, theiler_vertical
         patch.setattr(runs, "_AT_ONCE", at_once)
         lines = engine.band_lines(values, *edges_of(bands.bands), theiler, theiler_vertical)
     shortest = min(values.shape)
-    assert [counts.dtype for counts in lines] == [np.int64] * 5 + [np.bool_]
+    assert [counts.dtype for counts in lines[:6]] == [np.int64] * 5 + [np.bool_]
+    assert lines.outside == (not np.any([band.holds(values) for band in bands.bands], axis=0).all())
+    assert lines.symmetric in (None, np.array_equal(values, values.T))
     for k, band in enumerate(bands.bands):
         recurrence = band.holds(values)
         kept = naive.outside_theiler(recurrence, theiler_vertical)

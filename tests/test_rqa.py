@@ -16,7 +16,7 @@ from golden import make_rqa_golden as golden
 from nntf_cli.errors import InputError, ParameterError
 from nntf_cli.model import Axes, Axis, Band, Difference, Fingerprint
 from nntf_cli.rqa import Settings, most_adequate, per_band, summarize, summary_rows
-from nntf_cli.rqa.lines import count_lines, points_in_lines
+from nntf_cli.rqa.lines import Lengths, count_lines
 from nntf_cli.rqa.measures import paper_entropy, paper_laminarity
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -273,14 +273,14 @@ def test_the_two_conventions_are_tied_by_an_identity():
     p = diaglines[lengths] / diaglines[lengths].sum()
     entr, mean = -(p * np.log(p)).sum(), (lengths @ diaglines[lengths]) / diaglines[lengths].sum()
     expected = (entr + math.log(mean)) / mean
-    assert paper_entropy(diaglines, 2) == pytest.approx(expected, abs=1e-8 * len(lengths))
+    assert paper_entropy(lines.diagonal_lengths.at_least(2)) == pytest.approx(expected, abs=1e-8 * len(lengths))
 
 
 def test_nothing_recurs():
-    nothing = np.zeros(6, dtype=np.int64)
-    assert paper_entropy(nothing, 2) == 0.0
-    assert paper_laminarity(nothing, 2) == 0.0
-    assert points_in_lines(nothing, 1) == 0
+    nothing = Lengths.of(np.zeros(6, dtype=np.int64))
+    assert paper_entropy(nothing) == 0.0
+    assert paper_laminarity(nothing, 2, 5) == 0.0
+    assert (nothing.n_points, nothing.n_lines, nothing.longest) == (0, 0, 0)
     row = per_band(matrix(random_matrix(0, 5) * 0.5), STANDARD)[-1]
     assert row["n_points"] == 0
     assert (row["l_max"], row["v_max"], row["rr"]) == (0, 0, 0.0)

@@ -47,7 +47,7 @@ class Engine(Protocol):
     distance_panels: Callable[[Flows, int], Iterator[np.ndarray] | None]
     count_differences: Callable[[np.ndarray, np.ndarray, int, int, bool, np.ndarray], None]
     is_symmetric: Callable[[np.ndarray], bool]
-    band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int, Callable[[], bool]], BandLines]
+    band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
     lines_of_panels: Callable[[Iterator[np.ndarray], np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
 
 

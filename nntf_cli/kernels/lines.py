@@ -15,18 +15,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from nntf_cli.kernels.scanning import across, down, equals_transpose, near, on_diagonals, to_codes
+from nntf_cli.kernels.scanning import NEAR, across, down, equals_transpose, near, on_diagonals, to_codes
 from nntf_cli.model import BandLines
 from nntf_cli.threads import for_each, n_threads
 
 #: Entries that are counted at a time, and from which on a panel is worth several threads.
 _PANEL_ENTRIES, _WORTH_THREADS = 2**24, 2**17
 
-#: Side of the tiles in which a matrix is compared with its transpose.
+#: Rows that are compared with columns at a time: a whole number of these.
 _TILE = 64
-
-#: Cells in which values are looked up; more of them where there are many bands.
-_GRID = 8192
 
 
 def band_lines(
@@ -36,13 +33,16 @@ def band_lines(
     closed: np.ndarray,
     theiler: int,
     theiler_vertical: int,
-    symmetric: Callable[[], bool] | None = None,
 ) -> BandLines:
-    """Count the lines in every band; see :mod:`nntf_cli.kernels.vectorized`."""
-    n_columns = None if (symmetric() if symmetric else is_symmetric(values)) else values.shape[1]
-    counter = LineCounter(n_columns, lows, highs, closed, theiler, theiler_vertical)
+    """Count the lines in every band; see :mod:`nntf_cli.kernels.runs`."""
+    how = lows, highs, closed, theiler, theiler_vertical
+    if values.shape[0] == values.shape[1]:
+        counter = LineCounter(None, *how)
+        if counter.add_if_symmetric(values):
+            return counter.lines()
+    counter = LineCounter(values.shape[1], *how)
     counter.add(values)
-    return counter.lines()
+    return counter.lines()._replace(symmetric=False)
 
 
 def is_symmetric(values: np.ndarray) -> bool:
@@ -54,7 +54,7 @@ def is_symmetric(values: np.ndarray) -> bool:
     found: list[bool] = []
     threads = None if values.size > _WORTH_THREADS else 1
     for_each(
-        lambda first: found.append(equals_transpose(values, first, min(first + step, n), _TILE)),
+        lambda first: found.append(equals_transpose(values, first, min(first + step, n))),
         range(0, n, step),
         threads,
     )
@@ -100,15 +100,14 @@ class LineCounter:
         self._n_bands, self._n_rows, self._width = len(lows), 0, n_columns or 0
         self._theiler, self._theiler_vertical = theiler, theiler_vertical
         code = np.uint8 if len(lows) < 120 else np.uint16
-        unknown = int(np.iinfo(code).max)
-        self._edges = (lows, highs, closed, *_lookup(lows, highs, unknown), unknown)
+        self._edges = lows, highs, closed, _bands_per_unit(lows, highs)
         self._last = np.zeros(self._width, dtype=code)  # the codes of the last row
         self._main: list[np.ndarray] = []  # those of the main diagonal
         self._right: list[np.ndarray] = []  # and of the last column, where there is one
-        self._near = np.zeros(self._n_bands, dtype=np.int64)
+        self._near, self._outside = np.zeros(self._n_bands, dtype=np.int64), False
         # where the runs of even and of odd bands began in a column or on a diagonal, and where one of a band ended last
         self._in_column, self._on_diagonal = np.zeros((2, 2, 0), dtype=np.int32)
-        self._ended = np.zeros((self._n_bands, 0), dtype=np.int32)
+        self._ended = np.zeros((0, self._n_bands), dtype=np.int32)
         # (lines, gaps) and (lines, lines at the border), by their length; for each thread its own
         self._vertical = [np.zeros((2, self._n_bands, 0), dtype=np.int64) for _ in range(n_threads())]
         self._diagonal = [tally.copy() for tally in self._vertical]
@@ -119,7 +118,16 @@ class LineCounter:
         for first in range(0, len(rows), height):
             self._add_panel(rows[first : first + height])
 
-    def _add_panel(self, values: np.ndarray) -> None:
+    def add_if_symmetric(self, values: np.ndarray) -> bool:
+        """Count the whole of a (P, P) matrix; return False as soon as it turns out not to equal its transpose.
+
+        To find that out and to code the values at the same time is quicker than to look twice.
+        """
+        height = max(1, _PANEL_ENTRIES // max(1, len(values)))
+        return all(self._add_panel(values[first : first + height], values) for first in range(0, len(values), height))
+
+    def _add_panel(self, values: np.ndarray, whole: np.ndarray | None = None) -> bool:
+        """Count on; return False if rows of the ``whole`` do not equal its columns, and then nothing is counted."""
         first, last = self._n_rows, self._n_rows + len(values)
         self._width = last if self._symmetric else self._width
         self._make_room(last)
@@ -129,38 +137,55 @@ class LineCounter:
 
         rows = self._rows(len(values), threads)
 
+        equal = []
+
         def read(thread: int) -> None:
-            to_codes(values, *self._edges, first, *rows[thread], self._symmetric, codes)
+            start, end = rows[thread]
+            if whole is not None and not equals_transpose(whole, first + start, first + end):
+                equal.append(False)
+                return
+            self._outside |= to_codes(values, *self._edges, first, *rows[thread], self._symmetric, codes)
 
         for_each(read, threads, len(threads))
+        if not all(equal):
+            return False
         if first < self._width:
             self._main.append(np.diagonal(codes[1:, 1:], first).copy())
         self._last = codes[-1, 1:].copy()
-        self._scan_diagonals(codes, first, threads)
+        if not self._symmetric:
+            self._right.append(codes[1:, -1].copy())
+        diagonals, upper = self._diagonals(codes, first, threads), self._upper_columns(codes, first, rows)
         if self._theiler_vertical:
+            for_each(diagonals, threads, len(threads))
             near(codes, first, self._theiler_vertical, self._symmetric, self._near)
-        self._scan_columns(codes, first, threads)
+            for_each(upper, threads, len(threads))
+        else:
+            for_each(lambda thread: (diagonals(thread), upper(thread)), threads, len(threads))
+        for_each(self._columns(codes, first, threads), threads, len(threads))
         self._n_rows = last
+        return True
 
     def _make_room(self, n_rows: int) -> None:
-        """Make room for as many columns, diagonals and lengths as there will be; for twice as many where that grows."""
-        columns, diagonals = self._width, n_rows + self._zero + 1
+        """Make room for as many columns, diagonals and lengths as there are; from the second time on for twice that."""
+        columns, diagonals, more = self._width, n_rows + self._zero + 1, 2 if self._n_rows else 1
         if columns > self._in_column.shape[1]:
-            more = columns if not self._symmetric else 2 * columns
-            self._in_column = _wider(self._in_column, more)
-            self._ended = _wider(self._ended, more, -1)
+            more_columns = columns if not self._symmetric else more * columns
+            self._in_column = _wider(self._in_column, more_columns)
+            ended, self._ended = self._ended, np.full((more_columns, self._n_bands), -1, dtype=np.int32)
+            self._ended[: len(ended)] = ended
         if diagonals > self._on_diagonal.shape[1]:
-            self._on_diagonal = _wider(self._on_diagonal, 2 * diagonals)
+            self._on_diagonal = _wider(self._on_diagonal, more * diagonals)
         if n_rows + 1 > self._vertical[0].shape[2]:
-            self._vertical = [_wider(tally, 2 * n_rows + 1) for tally in self._vertical]
-            self._diagonal = [_wider(tally, 2 * n_rows + 1) for tally in self._diagonal]
+            self._vertical = [_wider(tally, more * n_rows + 1) for tally in self._vertical]
+            self._diagonal = [_wider(tally, more * n_rows + 1) for tally in self._diagonal]
 
     @property
     def _zero(self) -> int:
         """Where the main diagonal's place is; those above it come first, if they are looked at."""
         return 0 if self._symmetric else self._width - 1
 
-    def _scan_diagonals(self, codes: np.ndarray, first: int, threads: range) -> None:
+    def _diagonals(self, codes: np.ndarray, first: int, threads: range) -> Callable[[int], None]:
+        """Return what continues a thread's share of the diagonals."""
         last = first + len(codes) - 1
         if self._symmetric:
             sides = [(max(1, self._theiler), last)]
@@ -172,24 +197,26 @@ class LineCounter:
             for offsets in shares:
                 on_diagonals(codes, first, *offsets[thread], self._zero, self._on_diagonal, *self._diagonal[thread])
 
-        for_each(scan, threads, len(threads))
-        if not self._symmetric:
-            self._right.append(codes[1:, -1].copy())
+        return scan
 
-    def _scan_columns(self, codes: np.ndarray, first: int, threads: range) -> None:
-        n_rows = len(codes) - 1
-        rows, columns = self._rows(n_rows, threads), self._shares(0, self._width, first + n_rows, threads)
+    def _upper_columns(self, codes: np.ndarray, first: int, rows: list[tuple[int, int]]) -> Callable[[int], None]:
+        """Return what reads a thread's share of the rows as the upper parts of columns, where they are."""
 
-        def scan_rows(thread: int) -> None:
-            across(codes, first, *rows[thread], self._in_column, self._ended, *self._vertical[thread])
+        def scan(thread: int) -> None:
+            if self._symmetric:
+                across(codes, first, *rows[thread], self._in_column, self._ended, *self._vertical[thread])
+
+        return scan
+
+    def _columns(self, codes: np.ndarray, first: int, threads: range) -> Callable[[int], None]:
+        """Return what continues a thread's share of the columns."""
+        shares = self._shares(0, self._width, first + len(codes) - 1, threads)
 
         def scan(thread: int) -> None:
             state = self._in_column, self._ended, *self._vertical[thread]
-            down(codes, first, *columns[thread], self._symmetric, *state)
+            down(codes, first, *shares[thread], self._symmetric, *state)
 
-        if self._symmetric:
-            for_each(scan_rows, threads, len(threads))
-        for_each(scan, threads, len(threads))
+        return scan
 
     def _rows(self, n_rows: int, threads: range) -> list[tuple[int, int]]:
         """Share out the rows of a panel; those of a triangle grow longer."""
@@ -214,7 +241,8 @@ class LineCounter:
             if not self._theiler:
                 _add_main(main, diagonal)
         n_points = vertical[0] @ np.arange(n_rows + 1) + self._near
-        return BandLines(diagonal[0], diagonal[1], vertical[0], vertical[1], n_points, main)
+        counted = diagonal[0], diagonal[1], vertical[0], vertical[1], n_points, main
+        return BandLines(*counted, self._outside, self._symmetric or None)
 
     def _end_columns(self, lines: np.ndarray) -> None:
         """Count the lines that the last row ends."""
@@ -259,24 +287,19 @@ def _holds(band: int, main: list[np.ndarray]) -> np.ndarray:
     return (codes > 0) & (codes >= 2 * band) & (codes <= 2 * band + 2)
 
 
-def _lookup(lows: np.ndarray, highs: np.ndarray, unknown: int) -> tuple[float, np.ndarray]:
-    """Return (cells per unit, the codes of these cells): ``unknown`` where an edge is in one or beside it."""
-    n = max(_GRID, 16 * len(lows))
+def _bands_per_unit(lows: np.ndarray, highs: np.ndarray) -> float:
+    """Return how many bands there are per unit; 0 where they are not equally wide, as exactly as is needed."""
     width = float(highs[-1] - lows[0])
-    if not width:
-        return 0.0, np.full(n, unknown, dtype=np.uint16)
-    scale = n / width
-    middle = lows[0] + (np.arange(-2, n + 2) + 0.5) / scale
-    band = np.searchsorted(lows, middle, side="right") - 1
-    grid = np.where((band >= 0) & (middle < highs[band]), 2 * band + 1, 0).astype(np.uint16)
-    for edge in np.concatenate([lows, highs]):
-        place = int((edge - lows[0]) * scale + 2)
-        grid[max(1, place - 1) : min(place + 2, n + 3)] = unknown
-    return scale, grid
+    scale = len(lows) / width if width > 0 else 0.0
+    if not np.isfinite(scale):
+        return 0.0
+    places = [(lows - lows[0]) * scale - np.arange(len(lows)), (highs - lows[0]) * scale - np.arange(1, len(lows) + 1)]
+    rounding = np.spacing(np.abs([lows[0], highs[-1]])) * scale
+    return scale if max(np.abs(places).max(), 8 * rounding.max()) < NEAR / 4 else 0.0
 
 
-def _wider(array: np.ndarray, width: int, fill: int = 0) -> np.ndarray:
-    wide = np.full((*array.shape[:-1], width), fill, dtype=array.dtype)
+def _wider(array: np.ndarray, width: int) -> np.ndarray:
+    wide = np.zeros((*array.shape[:-1], width), dtype=array.dtype)
     wide[..., : array.shape[-1]] = array
     return wide
 

@@ -65,7 +65,7 @@ def band_lines(
         runs = _runs(padded, layout, n_bands)
         diagonal += _histogram(runs, n_bands, shortest, 1)[0]
         border += _histogram(_touching(runs, layout), n_bands, shortest, 1)[0]
-    return BandLines(diagonal, border, vertical, gaps, *_points(codes, n_bands))
+    return BandLines(diagonal, border, vertical, gaps, *_points(codes, n_bands), bool((codes == 0).any()), None)
 
 
 def band_codes(values: np.ndarray, lows: np.ndarray, highs: np.ndarray, closed: np.ndarray) -> np.ndarray:

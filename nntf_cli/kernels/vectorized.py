@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -245,7 +244,6 @@ def band_lines(
     closed: np.ndarray,
     theiler: int,
     theiler_vertical: int,
-    symmetric: Callable[[], bool] | None = None,
 ) -> BandLines:
     """Count the lines in every band; see :mod:`nntf_cli.kernels.runs`. Symmetry would not make it any quicker."""
     from nntf_cli.kernels import runs  # a fingerprint alone need not wait for it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -145,6 +146,17 @@ class Settings:
     def _range(self) -> tuple[float, float]:
         return self.value_range or (0.0, 1.0)
 
+    def refuse_early(self, matrix: Fingerprint | Difference) -> Callable[[], None] | None:
+        """Check a matrix as far as counting its lines would not, and return what to do where a value is in no band.
+
+        Bands that tile [0, 1] hold all values that are allowed: to look for others beforehand would only take time.
+        """
+        if self.value_range is None and self.band is None:
+            self._check_type(matrix)
+            return lambda: self.check(matrix)
+        self.check(matrix)
+        return None
+
     def check(self, matrix: Fingerprint | Difference) -> None:
         """Refuse a matrix whose values the bands cannot hold.
 
@@ -153,6 +165,22 @@ class Settings:
         InputError
             The matrix is empty, holds nan, or values outside [0, 1] and no range is given.
         """
+        self._check_type(matrix)
+        values, where = matrix.rows, matrix.origin
+        if not isinstance(values, np.ndarray):
+            return  # distances that are computed on the way lie in [0, 1]
+        low, high = float(np.min(values)), float(np.max(values))
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise InputError("the matrix holds nan or infinity", "compute it again from the label log", where=where)
+        if self.value_range is None and self.band is None and not 0 <= low <= high <= 1:
+            raise InputError(
+                f"values run from {low:.6g} to {high:.6g}, outside [0, 1]",
+                f"say which range the bands shall tile, for instance --range {_covering(low, high)}",
+                where=where,
+            )
+
+    @staticmethod
+    def _check_type(matrix: Fingerprint | Difference) -> None:
         values, where = matrix.rows, matrix.origin
         if not isinstance(values, np.ndarray):
             return  # distances that are computed on the way lie in [0, 1]
@@ -164,15 +192,6 @@ class Settings:
             )
         if values.size == 0:
             raise InputError("the matrix is empty", "compute it from at least two snapshots", where=where)
-        low, high = float(np.min(values)), float(np.max(values))
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise InputError("the matrix holds nan or infinity", "compute it again from the label log", where=where)
-        if self.value_range is None and self.band is None and not 0 <= low <= high <= 1:
-            raise InputError(
-                f"values run from {low:.6g} to {high:.6g}, outside [0, 1]",
-                f"say which range the bands shall tile, for instance --range {_covering(low, high)}",
-                where=where,
-            )
 
 
 def _covering(low: float, high: float) -> str:

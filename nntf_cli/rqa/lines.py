@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -14,6 +14,42 @@ from nntf_cli.model import Band, BandLines, RowStream
 
 #: Border lines that KELO keeps: the longest of each triangle.
 _KEPT = 2
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """The lengths of lines that occur, and how often: what is left of line counts, most of which are 0."""
+
+    lengths: np.ndarray  #: (n,) int64, increasing
+    numbers: np.ndarray  #: (n,) int64, all positive
+
+    @classmethod
+    def of(cls, counts: np.ndarray) -> Lengths:
+        """Return those of line counts, which go by length; entry 0 is unused."""
+        lengths = 1 + np.flatnonzero(counts[1:])
+        return cls(lengths, counts[lengths])
+
+    def at_least(self, shortest: int) -> Lengths:
+        """Return those from ``shortest`` on."""
+        if not len(self.lengths) or self.lengths[0] >= shortest:
+            return self
+        first = int(self.lengths.searchsorted(shortest))
+        return Lengths(self.lengths[first:], self.numbers[first:])
+
+    @cached_property
+    def n_lines(self) -> int:
+        """How many lines there are."""
+        return int(self.numbers.sum())
+
+    @cached_property
+    def n_points(self) -> int:
+        """Σ v h(v): the points that lie in them."""
+        return int(self.lengths @ self.numbers)
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest line; 0 where there is none."""
+        return int(self.lengths[-1]) if len(self.lengths) else 0
 
 
 @dataclass(frozen=True)
@@ -32,14 +68,24 @@ class Lines:
     theiler_vertical: int
     symmetric: Callable[[], bool]  #: whether the matrix equals its transpose: found out where it matters
 
-    @property
+    @cached_property
+    def diagonal_lengths(self) -> Lengths:
+        """Those of ``diagonal``."""
+        return Lengths.of(self.diagonal)
+
+    @cached_property
+    def vertical_lengths(self) -> Lengths:
+        """Those of ``vertical``."""
+        return Lengths.of(self.vertical)
+
+    @cached_property
     def n_off(self) -> int:
         """Recurrent points off the main diagonal."""
         return self.n_points - int(np.count_nonzero(self.main))
 
     def n_apart(self, distance: int) -> int:
         """Return the recurrent points at least so far from the main diagonal: 1 or ``theiler``."""
-        return points_in_lines(self.diagonal, 1) if distance == self.theiler else self.n_off
+        return self.diagonal_lengths.n_points if distance == self.theiler else self.n_off
 
     def rate(self, distance: int) -> float | None:
         """Return RR: the share of recurrent cells among those with |i - j| >= ``distance``, 1 or ``theiler``.
@@ -55,6 +101,7 @@ def count_lines(
     bands: Sequence[Band],
     theiler: int = 0,
     theiler_vertical: int = 0,
+    refuse: Callable[[], object] | None = None,
 ) -> list[Lines]:
     """Binarise a matrix to each band and count its lines.
 
@@ -68,6 +115,8 @@ def count_lines(
         Diagonals closer than this to the main one are left out.
     theiler_vertical : int
         Cells closer than this to the main diagonal count as empty in columns.
+    refuse : callable, optional
+        Called where an entry is in no band.
     """
     lows, highs = np.array([band.lo for band in bands]), np.array([band.hi for band in bands])
     closed = np.array([band.closed for band in bands])
@@ -78,8 +127,12 @@ def count_lines(
         counted: BandLines = kernels.lines_of_panels(panels, *how)
         return lines_in_bands(counted, bands, values.shape, theiler, theiler_vertical, lambda: True)
     whole = values if isinstance(values, np.ndarray) else values.whole()
-    symmetric = cache(lambda: kernels.is_symmetric(whole))  # asked once, and not where it does not matter
-    counted = kernels.band_lines(whole, *how, symmetric)
+    counted = kernels.band_lines(whole, *how)
+    if refuse and counted.outside:
+        refuse()
+    known = counted.symmetric
+    # asked once, and not where it does not matter
+    symmetric = cache(lambda: kernels.is_symmetric(whole) if known is None else known)
     return lines_in_bands(counted, bands, whole.shape, theiler, theiler_vertical, symmetric)
 
 
@@ -115,19 +168,6 @@ def lines_in(points: np.ndarray, size: int) -> np.ndarray:
     """Count the lines of a single sequence by their length, (size,) int64."""
     ends = np.flatnonzero(np.diff(np.concatenate([[0], points.astype(np.int8), [0]])))
     return np.bincount(ends[1::2] - ends[::2], minlength=size)
-
-
-def from_shortest(counts: np.ndarray, shortest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lengths that occur, from ``shortest`` on, and their counts."""
-    lengths = np.flatnonzero(counts)
-    lengths = lengths[lengths >= shortest]
-    return lengths, counts[lengths]
-
-
-def points_in_lines(counts: np.ndarray, shortest: int) -> int:
-    """Return Σ v h(v) over v >= ``shortest``: the points that lie in such lines."""
-    lengths, numbers = from_shortest(counts, shortest)
-    return int(lengths @ numbers)
 
 
 def border_of_main(main: np.ndarray, size: int) -> np.ndarray:

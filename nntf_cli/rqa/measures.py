@@ -17,7 +17,7 @@ import numpy as np
 from nntf_cli.model import Difference, Fingerprint
 from nntf_cli.rqa.bands import Settings
 from nntf_cli.rqa.chance import chance_of_lines, laminarity_chance
-from nntf_cli.rqa.lines import Lines, border_of_main, count_lines, from_shortest, keep_longest, points_in_lines
+from nntf_cli.rqa.lines import Lengths, Lines, border_of_main, count_lines, keep_longest
 from nntf_cli.rqa.significance import Significance, permutation_test
 
 #: A value of a table; None is undefined, and written as an empty cell.
@@ -27,74 +27,44 @@ Value = float | int | None
 _PAPER_EPSILON = 1e-8
 
 
-def share_in_lines(counts: np.ndarray, shortest: int) -> float | None:
-    """Return DET (of diagonal lines) or LAM (of vertical ones): the share of points in long enough lines.
+def mean_length(lines: Lengths) -> float | None:
+    """Return L or TT, the mean length of lines; None where there is none."""
+    return lines.n_points / lines.n_lines if len(lines.lengths) else None
 
-    Parameters
-    ----------
-    counts : ndarray of int64
-        Lines by their length.
-    shortest : int
-        l_min or v_min.
+
+def entropy(lines: Lengths) -> float | None:
+    """Return ENTR or VENTR: -Σ p ln p, p the share of each length among lines.
 
     Returns
     -------
     float or None
-        In [0, 1]; None where there is no line at all.
+        In nats; None where there is no line.
     """
-    total = points_in_lines(counts, 1)
-    return points_in_lines(counts, shortest) / total if total else None
-
-
-def mean_length(counts: np.ndarray, shortest: int) -> float | None:
-    """Return L or TT, the mean length of lines of at least ``shortest`` points; None where there is none."""
-    n_lines = int(from_shortest(counts, shortest)[1].sum())
-    return points_in_lines(counts, shortest) / n_lines if n_lines else None
-
-
-def longest(counts: np.ndarray) -> int:
-    """Return the length of the longest line; 0 where there is none."""
-    lengths, _ = from_shortest(counts, 1)
-    return int(lengths[-1]) if len(lengths) else 0
-
-
-def entropy(counts: np.ndarray, shortest: int) -> float | None:
-    """Return ENTR or VENTR: -Σ p ln p, p the share of each length among lines of at least ``shortest``.
-
-    Returns
-    -------
-    float or None
-        In nats; None where there is no such line.
-    """
-    _, numbers = from_shortest(counts, shortest)
-    if not len(numbers):
+    if not len(lines.lengths):
         return None
-    p = numbers / numbers.sum()
+    p = lines.numbers / lines.n_lines
     return max(0.0, float(-(p * np.log(p)).sum()))  # one length only: 0, never -0.0
 
 
-def paper_entropy(diagline_counts: np.ndarray, l_min: int) -> float:
+def paper_entropy(diaglines: Lengths) -> float:
     """Return the paper's ent: -Σ p ln(p + 1e-8), p = lines of a length / sum of the lengths of all lines.
 
     The main diagonal counts: where nothing else recurs, ent is ln(P) / P. Without a line it is 0.
     """
-    lengths, numbers = from_shortest(diagline_counts, l_min)
-    if not len(lengths):
+    if not len(diaglines.lengths):
         return 0.0
-    p = numbers / (lengths @ numbers)
+    p = diaglines.numbers / diaglines.n_points
     return float(-(p * np.log(p + _PAPER_EPSILON)).sum())
 
 
-def paper_laminarity(vertline_counts: np.ndarray, v_min: int) -> float:
+def paper_laminarity(vertlines: Lengths, v_min: int, column: int) -> float:
     """Return the paper's lam: the share of points in vertical lines, a full column of P points weighing P - 1.
 
     With nothing to divide by it is 0.
     """
-    weights = np.arange(len(vertline_counts))
-    weights[-1] -= 1
-    weighted = weights * vertline_counts
-    total = int(weighted[1:].sum())
-    return int(weighted[v_min:].sum()) / total if total else 0.0
+    n_full = int(vertlines.numbers[-1]) if vertlines.longest == column else 0
+    total, long_enough = vertlines.n_points - n_full, vertlines.at_least(v_min)
+    return (long_enough.n_points - (n_full if long_enough.longest == column else 0)) / total if total else 0.0
 
 
 def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None) -> list[dict[str, Value]]:
@@ -123,7 +93,6 @@ def per_band(matrix: Fingerprint | Difference, settings: Settings | None = None)
         The matrix is empty, holds nan, or values outside [0, 1] and no range is given.
     """
     settings = settings or Settings()
-    settings.check(matrix)
     lines = lines_of(matrix, settings)
     return measures_of(lines, settings, permutation_test(matrix, lines, settings))
 
@@ -136,10 +105,11 @@ def measures_of(
 
 
 def lines_of(matrix: Fingerprint | Difference, settings: Settings) -> list[Lines]:
-    """Count the lines of a matrix in all bands, within the Theiler windows that its shape and the settings give."""
+    """Check a matrix and count its lines in all bands, in the Theiler windows that its shape and the settings give."""
+    refuse = settings.refuse_early(matrix)
     # what will be shuffled is needed whole anyway
     rows = matrix.values if settings.n_permutations(matrix.shape) else matrix.rows
-    return count_lines(rows, settings.bands, *settings.theiler_windows(matrix.shape))
+    return count_lines(rows, settings.bands, *settings.theiler_windows(matrix.shape), refuse)
 
 
 def measure(lines: Lines, settings: Settings) -> dict[str, Value]:
@@ -151,44 +121,45 @@ def measure(lines: Lines, settings: Settings) -> dict[str, Value]:
         "rr": lines.rate(settings.apart(lines.shape)),
     }
     if settings.convention == "paper":
-        row["lam"] = paper_laminarity(lines.vertical, settings.shortest_vertical)
-        row["ent"] = paper_entropy(lines.diagonal, settings.l_min)
+        row["lam"] = paper_laminarity(lines.vertical_lengths, settings.shortest_vertical, lines.shape[0])
+        row["ent"] = paper_entropy(lines.diagonal_lengths.at_least(settings.l_min))
         return row
-    diaglines = lines.diagonal
+    diaglines = lines.diagonal_lengths
     if settings.border == "kelo":
-        main = border_of_main(lines.main, len(diaglines)) if not lines.theiler and len(lines.main) else 0
-        diaglines = keep_longest(diaglines, lines.border - main)
+        main = border_of_main(lines.main, len(lines.diagonal)) if not lines.theiler and len(lines.main) else 0
+        diaglines = Lengths.of(keep_longest(lines.diagonal, lines.border - main))
     return row | _of_diagonals(diaglines, lines, settings.l_min) | _of_columns(lines, settings.shortest_vertical)
 
 
-def _of_diagonals(diaglines: np.ndarray, lines: Lines, l_min: int) -> dict[str, Value]:
+def _of_diagonals(diaglines: Lengths, lines: Lines, l_min: int) -> dict[str, Value]:
     """Return what diagonal lines tell; DET is a share of all points, also of those in lines that KELO discards."""
-    n_points = points_in_lines(lines.diagonal, 1)
-    l_max = longest(diaglines)
+    n_points, long_enough = lines.diagonal_lengths.n_points, diaglines.at_least(l_min)
     return {
-        "det": points_in_lines(diaglines, l_min) / n_points if n_points else None,
-        "l_mean": mean_length(diaglines, l_min),
-        "l_max": l_max,
-        "div": 1 / l_max if l_max else None,
-        "entr": entropy(diaglines, l_min),
+        "det": long_enough.n_points / n_points if n_points else None,
+        "l_mean": mean_length(long_enough),
+        "l_max": diaglines.longest,
+        "div": 1 / diaglines.longest if diaglines.longest else None,
+        "entr": entropy(long_enough),
     }
 
 
 def _of_columns(lines: Lines, v_min: int) -> dict[str, Value]:
     """Return what vertical lines and the gaps between them tell.
 
-    A gap is counted in cells; one that the upper or lower end of the column cuts is no recurrence time. T2 is
-    their mean, RTE the entropy of their lengths' distribution in nats; divided by the logarithm of the longest
-    gap it is that of Kraemer et al.
+    LAM is the share of points in long enough vertical lines. A gap is counted in cells; one that the upper or lower
+    end of the column cuts is no recurrence time. T2 is their mean, RTE the entropy of their lengths' distribution
+    in nats; divided by the logarithm of the longest gap it is that of Kraemer et al.
     """
+    every, gaps = lines.vertical_lengths, Lengths.of(lines.gaps)
+    long_enough = every.at_least(v_min)
     return {
-        "lam": share_in_lines(lines.vertical, v_min),
-        "tt": mean_length(lines.vertical, v_min),
-        "v_max": longest(lines.vertical),
-        "v_entr": entropy(lines.vertical, v_min),
-        "t2": mean_length(lines.gaps, 1),
-        "t_max": longest(lines.gaps),
-        "rte": entropy(lines.gaps, 1),
+        "lam": long_enough.n_points / every.n_points if every.n_points else None,
+        "tt": mean_length(long_enough),
+        "v_max": every.longest,
+        "v_entr": entropy(long_enough),
+        "t2": mean_length(gaps),
+        "t_max": gaps.longest,
+        "rte": entropy(gaps),
     }
 
 

@@ -75,7 +75,6 @@ def summarize(matrix: Fingerprint | Difference, settings: Settings | None = None
     settings = settings or Settings()
     if select not in SELECTIONS:
         raise ParameterError(f"unknown selection {select!r}", f"one of {', '.join(SELECTIONS)}")
-    settings.check(matrix)
     lines = lines_of(matrix, settings)
     rows = [measure(of_band, settings) for of_band in lines]
     lams = [row["lam"] for row in rows]
