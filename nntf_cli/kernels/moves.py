@@ -27,7 +27,7 @@ _MANY = 0.3
 _MOST_FLOWS = 2**20
 
 #: Labels from which on a panel is worth several threads.
-_WORTH_THREADS = 2**20
+_WORTH_THREADS = 2**22
 
 #: Flows of several transitions: how many each has, from, to, count.
 _Moves = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -202,6 +202,7 @@ def _covering(low: float, high: float) -> str:
     return f"0:{max(1, math.ceil(high))}"
 
 
+@cache
 def _exact(width: str | float) -> Fraction:
     try:
         exact = Fraction(str(width).strip())
@@ -214,12 +215,14 @@ def _exact(width: str | float) -> Fraction:
     return exact
 
 
+@cache
 def _standard_bands(n_bands: int, lo: float, hi: float) -> tuple[Band, ...]:
     """Edges are the correctly rounded quotients i / n_bands: ``i * 0.05`` is wrong at seven of twenty."""
     edges = [lo + (hi - lo) * (i / n_bands) for i in range(n_bands)] + [hi]
     return tuple(Band(edges[i], edges[i + 1], closed=i + 1 == n_bands) for i in range(n_bands))
 
 
+@cache
 def _paper_bands(width: float, n_bands: int, lo: float, hi: float) -> tuple[Band, ...]:
     """Edges as the authors' program computes them: 0.35 + 0.05 is 0.39999999999999997, so 0.4 is outside."""
     bands = []
