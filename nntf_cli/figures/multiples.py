@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from nntf_cli.errors import LimitError
 from nntf_cli.figures.cells import enlarge
-from nntf_cli.figures.classes import ClassChoice, flow_matrix
 from nntf_cli.figures.heatmap import draw_bar, show, write_heading
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import counts_scale, rgb
+from nntf_cli.figures.shown import ClassChoice, flow_matrix
 from nntf_cli.figures.style import FAINT, FLOWS, INK, QUIET_ONE, Style
 from nntf_cli.figures.text import SMALL, TINY, TITLE, number, text_width, wrap
 from nntf_cli.model import Flows

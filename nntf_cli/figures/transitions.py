@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 
 from nntf_cli.errors import InputError, ParameterError
 from nntf_cli.figures.cells import enlarge, fit_grid
-from nntf_cli.figures.classes import ClassChoice, choose_classes, class_labels, flow_matrix
 from nntf_cli.figures.heatmap import PAD, TICK, draw_bar, frame, show, write_heading
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.multiples import draw_multiples
 from nntf_cli.figures.scales import Scale, counts_scale, rgb
+from nntf_cli.figures.shown import ClassChoice, choose_classes, class_labels, flow_matrix
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, FLOWS, INK, Style, look
 from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit, number, text_width, wrap
 from nntf_cli.figures.titles import Titles
