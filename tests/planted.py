@@ -186,6 +186,62 @@ def collapse(seed=0, n_snapshots=24, n_per_class=50, n_classes=4, source=2, targ
     )
 
 
+def dissolving(seed=0, n_snapshots=24, n_per_class=40, n_classes=6, source=1, target=4, start=12, batch=10):
+    """Classes are learned, half of them slowly, and at a known step ``source`` begins to dissolve into ``target``.
+
+    Every class has ``n_per_class`` true samples. Those that are not right are predicted as the next class (of
+    ``source``, as ``target``). Of the easy classes, the lower half, 8 more samples are right at each snapshot, from 0
+    on; of the hard ones 1. From transition ``start`` on, ``batch`` samples of ``source`` leave it at each, until none
+    is right. Adds ``true`` (N,), and as lists [t][c] ``n_correct``, ``error``, ``n_predicted``, ``inflow`` and
+    ``outflow`` (0 at the first snapshot); ``easy`` and ``hard`` classes, ``start`` and ``emptied_at``, the first
+    snapshot at which no sample of ``source`` is right.
+    """
+    rng = np.random.default_rng(seed)
+    true = rng.permutation(np.repeat(np.arange(n_classes), n_per_class))
+    easy = list(range(n_classes // 2))
+    right = np.zeros((n_snapshots, n_classes), dtype=np.int64)
+    for c in range(n_classes):
+        right[:, c] = np.minimum((8 if c in easy else 1) * np.arange(n_snapshots), n_per_class)
+    for t in range(start + 1, n_snapshots):
+        right[t, source] = max(right[t - 1, source] - batch, 0)
+    wrong = [target if c == source else (c + 1) % n_classes for c in range(n_classes)]
+    labels = np.zeros((n_snapshots, len(true)), dtype=np.int64)
+    n_predicted = np.zeros_like(right)
+    moves = {name: np.zeros_like(right) for name in ("inflow", "outflow")}
+    for c in range(n_classes):
+        members = rng.permutation(np.flatnonzero(true == c))
+        for t in range(n_snapshots):
+            labels[t, members] = wrong[c]
+            labels[t, members[: right[t, c]]] = c
+            n_predicted[t, c] += right[t, c]
+            n_predicted[t, wrong[c]] += n_per_class - right[t, c]
+            gained = right[t, c] - right[t - 1, c] if t else 0
+            to, from_ = (c, wrong[c]) if gained > 0 else (wrong[c], c)
+            moves["inflow"][t, to] += abs(gained)
+            moves["outflow"][t, from_] += abs(gained)
+    moved = moves["inflow"][1:].sum(axis=1)
+    planted = np.full((n_snapshots - 1, n_snapshots - 1), np.nan)
+    np.fill_diagonal(planted, 0.0)
+    return _finish(
+        labels,
+        n_classes,
+        moved,
+        planted,
+        true=true,
+        n_correct=right.tolist(),
+        error=((n_per_class - right) / n_per_class).tolist(),
+        n_predicted=n_predicted.tolist(),
+        inflow=moves["inflow"].tolist(),
+        outflow=moves["outflow"].tolist(),
+        easy=easy,
+        hard=list(range(n_classes // 2, n_classes)),
+        source=source,
+        target=target,
+        start=start,
+        emptied_at=int(np.flatnonzero(right[start:, source] == 0)[0]) + start,
+    )
+
+
 def random_walk(seed=0, n_snapshots=30, n_samples=3000, n_classes=4, flip_probability=0.2):
     """Every sample flips to a random other class with the same probability at every snapshot.
 

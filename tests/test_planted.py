@@ -18,6 +18,7 @@ PLANTED = {
     "frozen": planted.frozen(),
     "frozen, one class": planted.frozen(n_classes=1),
     "collapse": planted.collapse(),
+    "dissolving": planted.dissolving(),
     "random walk": planted.random_walk(),
 }
 
@@ -44,6 +45,7 @@ def test_planted_logs_follow_their_seed():
         planted.two_cycle_loop,
         planted.frozen,
         planted.collapse,
+        planted.dissolving,
         planted.random_log,
     ):
         assert_array_equal(log(seed=7)[0], log(seed=7)[0])

@@ -27,6 +27,7 @@ _NUMBA_BYTES = 128 * 2**20
 
 #: Seconds per unit of work in numpy.
 COST_PER_LABEL = 2.0e-9  # compare two snapshots
+COST_PER_TALLIED = 3.0e-9  # compare two snapshots and count what comes to each class and leaves it
 COST_PER_SHARED = 1.5e-9  # compare one cell of two transitions
 COST_PER_ENTRY = 150e-9  # one matrix entry, in all bands
 COST_PER_DIFFERENCE = 0.3e-9  # compare one label of two snapshots
@@ -49,6 +50,8 @@ class Engine(Protocol):
     is_symmetric: Callable[[np.ndarray], bool]
     band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
     lines_of_panels: Callable[[Iterator[np.ndarray], np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
+    tally_first: Callable[[np.ndarray, np.ndarray, int, np.ndarray], None]
+    tally_changes: Callable[[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray], None]
 
 
 _spent = 0.0
