@@ -160,6 +160,16 @@ def block_means(
     return means
 
 
+def defined_means(values: np.ndarray, grid: Grid) -> np.ndarray:
+    """Average blocks of cells, those left out that are undefined; nan where all are."""
+    defined = np.isfinite(values)
+    totals, counts = np.where(defined, values, 0.0), defined.astype(np.float64)
+    for axis, side in enumerate(grid):
+        starts = np.arange(0, side.n, side.block)
+        totals, counts = (np.add.reduceat(array, starts, axis=axis) for array in (totals, counts))
+    return np.divide(totals, counts, out=np.full(totals.shape, np.nan), where=counts > 0)
+
+
 def _strips(grid: Grid) -> Iterator[slice]:
     """Yield the rows of each block, from the top."""
     for first in range(0, grid.rows.n, grid.rows.block):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes as Plot
 
@@ -14,8 +16,8 @@ from nntf_cli.figures.ticks import value_ticks
 from nntf_cli.model import Axis
 
 _BARS, _RULE = "#5f6f80", "#dddddd"
-_LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito: told apart by colour-blind readers
-_MOST_LINES = len(_LINES)
+LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # Okabe and Ito: told apart by colour-blind readers
+_MOST_LINES = len(LINES)
 _NAME_ROOM = 90  #: points for the name of a run beside a panel
 
 
@@ -71,14 +73,14 @@ def draw_underneath(
         box = Box(box.left, top, box.width, height)
         plot = _panel(page, heatmap, box, "samples moved")
         _draw_moved(plot, axis.moved, box.width / n)
-        _finish_panel(page, box, ["samples", "moved" + "," * named, *run], [FAINT] * 3, room)
+        write_beside(page, box, ["samples", "moved" + "," * named, *run], [FAINT] * 3, room)
         top = box.bottom + page.px(7)
     if curves:
         box = Box(box.left, top, box.width, height)
         plot = _panel(page, heatmap, box, "accuracy")
-        _draw_curves(plot, [values for _, values in curves], box.width / n)
+        draw_curves(plot, [values for _, values in curves], box.width / n)
         words = ["accuracy" + "," * named, *run, *(name for name, _ in curves)]
-        _finish_panel(page, box, words, [FAINT] * (1 + len(run)) + list(_LINES), room)
+        write_beside(page, box, words, [FAINT] * (1 + len(run)) + list(LINES), room)
     return plot, box
 
 
@@ -92,7 +94,8 @@ def _panel(page: Page, heatmap: Heatmap, box: Box, label: str) -> Plot:
     return plot
 
 
-def _finish_panel(page: Page, box: Box, words: list[str], colors: list[str], room: int) -> None:
+def write_beside(page: Page, box: Box, words: Sequence[str], colors: Sequence[str], room: int) -> None:
+    """Write words to the right of a panel, a line each, in at most ``room`` pixels."""
     top = box.top + max(0, (box.height - len(words) * page.px(1.3 * SMALL)) // 2)
     for word, color in zip(words, colors, strict=False):
         text, size = squeeze(word, SMALL, page.points(room))
@@ -118,9 +121,10 @@ def _draw_moved(plot: Plot, moved: np.ndarray, cell: float) -> None:
     _set_range(plot, 0.0, max(1.0, 1.05 * float(moved.max())), whole=True)
 
 
-def _draw_curves(plot: Plot, curves: list[np.ndarray], cell: float) -> None:
+def draw_curves(plot: Plot, curves: Sequence[np.ndarray], cell: float) -> None:
+    """Draw shares over snapshots that are ``cell`` pixels apart, each in its colour of ``LINES``."""
     marker = "o" if cell >= 8 else None
-    for values, color in zip(curves, _LINES, strict=False):
+    for values, color in zip(curves, LINES, strict=False):
         alone = marker or ("." if np.isnan(values).any() else None)  # a point between two gaps has no line
         plot.plot(
             np.arange(len(values)), values, color=color, linewidth=1.0, marker=alone, markersize=2.2,

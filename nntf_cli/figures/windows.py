@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from nntf_cli.errors import ParameterError
-from nntf_cli.figures.cells import Grid, Side, enlarge, fit_grid
+from nntf_cli.figures.cells import Grid, Side, defined_means, enlarge, fit_grid
 from nntf_cli.figures.heatmap import PAD, TICK, draw_bar, frame, show, write_heading
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import Scale, rgb
@@ -125,7 +125,7 @@ def _draw_panel(
     grid = _grid(values.shape, width)
     box = Box(left, top, grid.width, grid.height)
     plot = page.axes(box, label=f"windows of {run.name}")
-    cells = _block_means(values, grid)[::-1]
+    cells = defined_means(values, grid)[::-1]
     rgba = scale.paint(cells)
     rgba[~np.isfinite(cells)] = rgb(QUIET_ONE)
     n_rows, n_columns = grid.rows.n_blocks * grid.rows.block, grid.columns.n_blocks * grid.columns.block
@@ -141,16 +141,6 @@ def _grid(shape: tuple[int, ...], width: float) -> Grid:
     """Return how bands and windows map to pixels; unlike those of a matrix, cells need not be square."""
     n_bands, n_windows = shape
     return Grid(fit_grid((n_bands, n_bands), width * _HEIGHT).rows, fit_grid((n_windows, n_windows), width).columns)
-
-
-def _block_means(values: np.ndarray, grid: Grid) -> np.ndarray:
-    """Average blocks of cells, those left out that are undefined; nan where all are."""
-    defined = np.isfinite(values)
-    totals, counts = np.where(defined, values, 0.0), defined.astype(np.float64)
-    for axis, side in enumerate(grid):
-        starts = np.arange(0, side.n, side.block)
-        totals, counts = (np.add.reduceat(array, starts, axis=axis) for array in (totals, counts))
-    return np.divide(totals, counts, out=np.full(totals.shape, np.nan), where=counts > 0)
 
 
 def _label_time(page: Page, plot: Plot, run: Windowed, side: Side, box: Box) -> None:
