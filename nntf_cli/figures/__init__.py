@@ -12,6 +12,7 @@ whatever a ``matplotlibrc`` says.
 import nntf_cli.figures.backend  # noqa: F401  first: imports matplotlib where the surroundings are hostile
 from nntf_cli.figures.band import draw_band
 from nntf_cli.figures.classes import ClassView, Mark, draw_classes
+from nntf_cli.figures.confusion import ConfusionView, draw_confusion
 from nntf_cli.figures.fingerprint import draw_difference, draw_fingerprint
 from nntf_cli.figures.panels import draw_panels
 from nntf_cli.figures.style import Style, encode
@@ -20,11 +21,13 @@ from nntf_cli.figures.windows import Windowed, draw_windows
 
 __all__ = [
     "ClassView",
+    "ConfusionView",
     "Mark",
     "Style",
     "Windowed",
     "draw_band",
     "draw_classes",
+    "draw_confusion",
     "draw_difference",
     "draw_fingerprint",
     "draw_panels",

@@ -19,7 +19,7 @@ from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import Scale, counts_scale
 from nntf_cli.figures.stripes import GAP, Part, arrange, mean_stripe, named, paint, paint_rows
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, FLOWS, INK, QUIET_ONE, SEQUENTIAL, Style, look
-from nntf_cli.figures.text import LABEL, SMALL, TINY, TITLE, fit, number, plain, text_width, wrap
+from nntf_cli.figures.text import LABEL, SMALL, TINY, TITLE, fit, plain, text_width, wrap
 from nntf_cli.figures.ticks import step_ticks
 from nntf_cli.figures.underneath import LINES, draw_curves, write_beside
 
@@ -183,8 +183,8 @@ def _draw_errors(page: Page, view: ClassView, columns: Side) -> int:
 def _draw_means(page: Page, view: ClassView, columns: Side, scale: Scale, top: int) -> int:
     """Draw a stripe for the mean of each cluster; return where the next thing begins, 0 where there are no clusters."""
     numbers = [] if view.clusters is None else sorted(set(view.clusters[view.clusters >= 0].tolist()))
-    if view.clusters is None or len(numbers) < 2:
-        return 0
+    if view.clusters is None or len(numbers) < 2 or len(numbers) == len(view.order):
+        return 0  # of nothing, of all, or of each alone
     height, gap = mean_stripe(page), page.px(1)
     for k, cluster in enumerate(numbers):
         members = np.flatnonzero(view.clusters == cluster)
@@ -194,7 +194,7 @@ def _draw_means(page: Page, view: ClassView, columns: Side, scale: Scale, top: i
         show(plot, paint_rows(view.values[members], one, columns, scale), _extent(columns, height))
         plot.set_xticks([])
         plot.set_yticks([])
-        text = f"cluster {cluster + 1}: {number(len(members))} class{'es' if len(members) > 1 else ''}"
+        text = f"cluster {cluster + 1}: {len(members):,} class{'es' if len(members) > 1 else ''}"
         page.text(-page.px(5), box.top + (height - page.px(1.25 * SMALL)) / 2, text, size=SMALL, align="right")
     return top + len(numbers) * (height + gap) + page.px(2 * GAP)
 
@@ -275,7 +275,7 @@ def _explain(
     if parts[0].cluster is not None:
         notes.append("clusters of classes with like error curves (k-means), easy to hard; above, the mean of each")
     if n_named < len(shown):
-        notes.append(f"{number(n_named)} of {number(len(shown))} classes are named")
+        notes.append(f"{n_named:,} of {len(shown):,} classes are named")
     if parts[0].side.block > 1:
         notes.append(f"a row of pixels is the mean of up to {parts[0].side.block} classes")
     lines = wrap("; ".join(notes), SMALL, room)

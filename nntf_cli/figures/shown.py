@@ -53,12 +53,12 @@ def choose_classes(flows: Flows, chosen: Sequence[int]) -> ClassChoice:
     before, after, count = flows.from_class[part], flows.to_class[part], flows.count[part]
     if len(part) == 0:
         return ClassChoice(np.arange(MOST_CLASSES), flows.n_classes, 1.0)
-    shown = _ends_of_largest(before, after, count)
+    shown = ends_of_largest(before, after, count)
     inside = np.isin(before, shown) & np.isin(after, shown)
     return ClassChoice(shown, flows.n_classes, float(count[inside].sum() / count.sum()))
 
 
-def _ends_of_largest(before: np.ndarray, after: np.ndarray, count: np.ndarray) -> np.ndarray:
+def ends_of_largest(before: np.ndarray, after: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Return the classes at the ends of the largest flows, summed over transitions, as many as are shown."""
     pairs, index = np.unique(np.stack([before, after]).astype(np.int64), axis=1, return_inverse=True)
     totals = np.zeros(pairs.shape[1], dtype=np.int64)

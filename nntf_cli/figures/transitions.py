@@ -122,7 +122,7 @@ def _draw_annotated(
             top = page.extent.bottom + page.px(10 + 1.35 * LABEL)
         box = Box(column * (grid.width + page.px(14)), top, grid.width, grid.height)
         plot = _draw_matrix(page, box, delta, scale, size, f"transition {i}")
-        _name_classes(page, plot, box, names, cell, rows=column == 0)
+        name_classes(page, plot, box, names, [] if column else names, across="to class", down="from class")
         titles.write(page, k, box)
     right = (beside - 1) * (grid.width + page.px(14)) + grid.width
     draw_bar(page, scale, right + page.px(9), 0, grid.height)
@@ -183,17 +183,23 @@ def _write_counts(plot: Plot, delta: np.ndarray, rgba: np.ndarray, size: float, 
         plot.text(n, m, text, fontsize=size, color=color, ha="center", va="center_baseline")
 
 
-def _name_classes(page: Page, plot: Plot, box: Box, names: list[str], cell: int, *, rows: bool) -> None:
-    """Label rows and columns by class; column names are turned where they would touch."""
-    index = np.arange(len(names))
-    widest = page.px(max(text_width(name, SMALL) for name in names))
-    turned = widest + page.px(4) > cell
+def name_classes(
+    page: Page, plot: Plot, box: Box, columns: Sequence[str], rows: Sequence[str], *, across: str, down: str
+) -> None:
+    """Name the columns of a matrix of classes, turned where they would touch, and its rows unless there are no names.
+
+    ``across`` and ``down`` say what columns and rows are.
+    """
+    cell = box.width // len(columns)
     every = max(1, -(-page.px(1.2 * SMALL) // cell))  # no more labels than lines of text fit
+    widest = page.px(max(text_width(name, SMALL) for name in columns))
+    turned = widest + page.px(4) > cell
     plot.tick_params(length=TICK, pad=PAD, width=0.6, labelsize=SMALL)
-    plot.set_xticks(index[::every], names[::every], rotation=90 if turned else 0)
-    plot.set_yticks(index[::every], names[::every] if rows else [""] * len(index[::every]))
+    plot.set_xticks(np.arange(0, len(columns), every), columns[::every], rotation=90 if turned else 0)
     below = page.px(TICK + PAD + 1) + (widest if turned else page.px(1.35 * SMALL))
-    page.text(box.left + box.width / 2, box.bottom + below, "to class", align="center")
+    page.text(box.left + box.width / 2, box.bottom + below, across, align="center")
+    ticks = np.arange(0, len(rows) or box.height // cell, every)
+    plot.set_yticks(ticks, rows[::every] or [""] * len(ticks))
     if rows:
-        reach = page.px(TICK + PAD + 2) + widest + page.px(1.25 * LABEL)
-        page.text(box.left - reach, box.top + box.height / 2, "from class", turned=True)
+        reach = page.px(TICK + PAD + 2 + max(text_width(name, SMALL) for name in rows)) + page.px(1.25 * LABEL)
+        page.text(box.left - reach, box.top + box.height / 2, down, turned=True)
