@@ -134,11 +134,12 @@ def _csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([_csv_cell(row.get(column)) for column in table.columns] for row in table.rows)
+    writer.writerows([csv_cell(row.get(column)) for column in table.columns] for row in table.rows)
     return text.getvalue()
 
 
-def _csv_cell(value: Cell) -> str:
+def csv_cell(value: Cell) -> str:
+    """Return a cell for CSV, full precision, and no formula."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -187,12 +188,13 @@ def _tex(table: Table) -> str:
 
 
 def _json(table: Table) -> str:
-    about = {name: _json_value(value) for name, value in table.about.items()}
-    rows = [{column: _json_value(row.get(column)) for column in table.columns} | about for row in table.rows]
+    about = {name: json_value(value) for name, value in table.about.items()}
+    rows = [{column: json_value(row.get(column)) for column in table.columns} | about for row in table.rows]
     return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _json_value(value: Cell) -> Scalar | None:
+def json_value(value: Cell) -> Scalar | None:
+    """Return a cell for JSON, which has no infinity."""
     if isinstance(value, Band):
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):

@@ -10,13 +10,15 @@ import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO, Literal, TypeVar
 
 import click
 
 from nntf_cli.cli import signals
 from nntf_cli.errors import OutputError, ParameterError
 from nntf_cli.files.atomic import Writer, publish, refuse_inputs, remove_unfinished
+
+PICTURES: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 
 _Format = TypeVar("_Format", bound=str)
 
@@ -53,6 +55,20 @@ def pick_format(
     raise click.BadParameter(
         f"{path}: unknown ending {'.' + name if name else '(none)'}; use {listed}{instead}", param_hint=f"'{option}'"
     )
+
+
+def picture_format(path: str, option: str) -> Literal["png", "svg", "pdf"]:
+    """Return the format that the ending of a picture names.
+
+    Raises
+    ------
+    click.BadParameter
+        It names none.
+    """
+    for known in PICTURES:
+        if path.lower().endswith(f".{known}"):
+            return known
+    raise click.BadParameter(f"{path}: unknown ending; use .png, .svg or .pdf", param_hint=f"'{option}'")
 
 
 def files_for(addresses: Sequence[str], folder: str, ending: str) -> dict[str, str]:
@@ -187,3 +203,8 @@ def write_text(text: str) -> None:
 def text_writer(text: str) -> Writer:
     """Return what writes text as UTF-8, whatever the locale; bytes of a file name that are none become escapes."""
     return lambda stream: stream.write(text.encode("utf-8", errors="backslashreplace"))
+
+
+def bytes_writer(content: bytes) -> Writer:
+    """Return what writes bytes."""
+    return lambda stream: stream.write(content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from nntf_cli.rqa import Settings
 
 FORMATS = ("text", "csv", "md", "tex", "json")
-FIGURES: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 
 #: Formats that programs read.
 _FOR_PROGRAMS = ("csv", "json")
@@ -102,7 +101,7 @@ def command(
       nntf fingerprint run.h5 | nntf rqa --bands 0.05 --per-band --convention standard
     """
     from nntf_cli.artifacts.tables import ENDINGS
-    from nntf_cli.cli.outputs import pick_format
+    from nntf_cli.cli.outputs import pick_format, picture_format
     from nntf_cli.cli.rqaoutput import measuring
     from nntf_cli.model import Band
     from nntf_cli.rqa import Settings
@@ -114,7 +113,7 @@ def command(
     if figure is not None:
         if windows is None:
             raise click.UsageError("--figure goes with --windows: it draws measures over time (a matrix: nntf render)")
-        _picture_format(figure)
+        picture_format(figure, "--figure")
     if matrix_out is not None:
         if len(inputs) != 1 or len(splits) > 1:
             raise click.UsageError("--matrix-out goes with one log and one split; nntf fingerprint writes many")
@@ -140,7 +139,7 @@ def _write(ctx: click.Context, results: Results, settings: Settings, form: str, 
     """Write the table and, where they are asked for, the figure and the matrix: all files or none."""
     from nntf_cli.artifacts.tables import format_table
     from nntf_cli.cli.inputs import files_of
-    from nntf_cli.cli.outputs import deliver, text_writer
+    from nntf_cli.cli.outputs import deliver, picture_format, text_writer
     from nntf_cli.cli.rqaoutput import band_table, draw, for_people, in_order, summary_table
 
     given = ctx.params
@@ -154,7 +153,7 @@ def _write(ctx: click.Context, results: Results, settings: Settings, form: str, 
     text = format_table(table if form in _FOR_PROGRAMS else for_people(table), form)
     outputs = {given["output"]: text_writer(text)}
     if given["figure"]:
-        picture = _picture_format(given["figure"])
+        picture = picture_format(given["figure"], "--figure")
         outputs[given["figure"]] = draw(results, settings, given["windows"], picture)
     for matrix in kept:
         outputs[given["matrix_out"]] = _matrix_writer(matrix, given["matrix_out"])
@@ -174,13 +173,6 @@ def _matrix_writer(matrix: Matrix, path: str) -> Writer:
     from nntf_cli.artifacts.matrices import write_matrix
 
     return lambda stream: write_matrix(stream, matrix, _matrix_format(path))
-
-
-def _picture_format(path: str) -> Literal["png", "svg", "pdf"]:
-    for known in FIGURES:
-        if path.lower().endswith(f".{known}"):
-            return known
-    raise click.BadParameter(f"{path}: unknown ending; use .png, .svg or .pdf", param_hint="'--figure'")
 
 
 def _refuse_with_paper(given: dict[str, object]) -> None:

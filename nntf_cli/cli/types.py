@@ -64,6 +64,26 @@ class WindowsType(click.ParamType):
         return width, step[0] if step else 1
 
 
+class StepsType(click.ParamType):
+    """``STEP`` or ``FROM:TO``: whole numbers, FROM before TO."""
+
+    name = "STEP|FROM:TO"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return (STEP,) or (FROM, TO)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            steps = tuple(map(int, str(value).split(":")))
+        except ValueError:
+            self.fail(f"{value!r} is not STEP or FROM:TO, for instance 50 or 40:50", param, ctx)
+        if len(steps) > 2 or steps[0] >= steps[-1] and len(steps) == 2:
+            self.fail(f"{value!r}: FROM:TO are two steps, FROM before TO", param, ctx)
+        if any(abs(step) >= 2**63 for step in steps):
+            self.fail(f"{value!r}: no step is so large", param, ctx)
+        return steps
+
+
 class ListType(click.ParamType):
     """Values of another type separated by commas; none may be empty or stand twice."""
 

@@ -193,6 +193,31 @@ def vectorized(log: Path, out: Path) -> None:
     np.save(out, matrix)
 
 
+# -- pandas
+
+
+def pandas_classes(log: Path, out: Path, n: int) -> None:
+    """Write the table of ``nntf classes`` of the first n snapshots."""
+    import pandas as pd
+
+    with h5py.File(log) as file:
+        labels, true, names = file["labels"][:n], file["targets"][:], range(file.attrs["num_classes"])
+    tables = []
+    for t, row in enumerate(labels):
+        frame = pd.DataFrame({"true": true, "predicted": row, "before": labels[max(t - 1, 0)]})
+        table = pd.DataFrame({"step": t, "class": names, "n_true": frame.groupby("true").size()}, index=names)
+        table["n_predicted"] = frame.groupby("predicted").size()
+        table["n_correct"] = frame[frame["true"] == frame["predicted"]].groupby("true").size()
+        moved = frame[frame["before"] != frame["predicted"]]
+        table["inflow"], table["outflow"] = moved.groupby("predicted").size(), moved.groupby("before").size()
+        table = table.fillna(0)
+        table["share"] = table["n_predicted"] / len(row)
+        table["error"] = (table["n_true"] - table["n_correct"]) / table["n_true"]
+        table["precision"] = table["n_correct"] / table["n_predicted"]
+        tables.append(table)
+    pd.concat(tables).sort_values(["class", "step"]).to_csv(out, index=False)
+
+
 # -- packages
 
 

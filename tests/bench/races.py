@@ -196,6 +196,22 @@ def of_classes(name: str, log: Path) -> Iterator[Race]:
     yield Race(name, "one more snapshot", ours, lambda: baselines.sparse_minimum(flows, 1), "scipy.sparse, one row")
 
 
+def classes(folder: Path) -> Iterator[Race]:
+    """How every class fares: a row per class and snapshot, as CSV."""
+    log, n = workloads.with_true_classes(workloads.make("W3", folder)), 10
+    total = workloads.WORKLOADS["W3"].n_snapshots
+    yield Race(
+        "W3", "classes, process", nntf("classes", log, "-o", folder / "W3-classes.csv"),
+        lambda: baselines.pandas_classes(log, folder / "W3-pandas.csv", n), f"pandas ({n} of {total} snapshots)",
+        share=n / total, rounds=3,
+    )  # fmt: skip
+    picture = ["--figure", folder / "W3-classes.png"]
+    yield Race(
+        "W3", "classes and figure, process", nntf("classes", log, "-o", folder / "W3-classes.csv", *picture),
+        python(f"import h5py; {reading(log)}"), "h5py ds[:] alone", rounds=3,
+    )  # fmt: skip
+
+
 def record(folder: Path) -> Iterator[Race]:
     """What recording costs a training, the HDF5 file that is made now and then included."""
     n = 20
@@ -209,4 +225,4 @@ def record(folder: Path) -> Iterator[Race]:
                 )  # fmt: skip
 
 
-GROUPS = {"start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "record": record}
+GROUPS = {"start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "classes": classes, "record": record}
