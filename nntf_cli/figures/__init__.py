@@ -1,28 +1,32 @@
 """Pictures: matrices and transitions in, a matplotlib ``Figure`` out, never a file.
 
 ``fingerprint`` draws one matrix, ``band`` its recurrence in a band, ``underneath`` what is aligned to it,
-``panels`` several, ``windows`` measures over time, ``transitions`` and ``multiples`` the flows between classes.
-They share ``heatmap`` (one matrix with axes and colour bar), ``scales`` (colours), ``cells`` (matrix to pixels),
-``ticks``, ``layout`` (placement), ``titles`` (of panels), ``greys`` (what grey means), ``text`` and ``style``
-(settings, file formats). Figures are made by ``Figure`` and the Agg canvas, never by pyplot, and look the same
-whatever a ``matplotlibrc`` says.
+``panels`` several, ``windows`` measures over time, ``pixels`` samples over time, ``transitions`` and ``multiples``
+the flows between classes. They share ``heatmap`` (one matrix with axes and colour bar), ``scales`` (colours of
+values), ``palette`` (of right and wrong, and of classes), ``cells`` (matrix to pixels), ``ticks``,
+``layout`` (placement), ``titles`` (of panels), ``greys`` (what grey means), ``text`` and ``style`` (settings, file
+formats). Figures are made by ``Figure`` and the Agg canvas, never by pyplot, and look the same whatever a
+``matplotlibrc`` says.
 """
 
 import nntf_cli.figures.backend  # noqa: F401  first: imports matplotlib where the surroundings are hostile
 from nntf_cli.figures.band import draw_band
 from nntf_cli.figures.fingerprint import draw_difference, draw_fingerprint
 from nntf_cli.figures.panels import draw_panels
+from nntf_cli.figures.pixels import Chart, draw_pixels
 from nntf_cli.figures.style import Style, encode
 from nntf_cli.figures.transitions import draw_transitions
 from nntf_cli.figures.windows import Windowed, draw_windows
 
 __all__ = [
+    "Chart",
     "Style",
     "Windowed",
     "draw_band",
     "draw_difference",
     "draw_fingerprint",
     "draw_panels",
+    "draw_pixels",
     "draw_transitions",
     "draw_windows",
     "encode",
