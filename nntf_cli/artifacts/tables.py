@@ -134,11 +134,12 @@ def _csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.columns)
-    writer.writerows([_csv_cell(row.get(column)) for column in table.columns] for row in table.rows)
+    writer.writerows([csv_cell(row.get(column)) for column in table.columns] for row in table.rows)
     return text.getvalue()
 
 
-def _csv_cell(value: Cell) -> str:
+def csv_cell(value: Cell) -> str:
+    """Return what stands in CSV, before quoting."""
     if value is None:
         return ""
     if isinstance(value, float):

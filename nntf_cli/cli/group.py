@@ -21,6 +21,7 @@ COMMANDS = {
     "diff": "Subtract one fingerprint from another.",
     "rqa": "Quantify recurrence: a table, one row per run or per band.",
     "render": "Draw fingerprints, differences, bands and transitions.",
+    "samples": "Say what became of each sample: its changes, when it was learned, how often forgotten.",
     "repair": "Save what can be read of a damaged label log.",
     "pack": "Rewrite label logs for size, and several into one file.",
 }
