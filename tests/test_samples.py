@@ -25,10 +25,18 @@ MEASURES = (
 class InMemory:
     """Labels that come in panels of some rows and columns, as a file would deliver them."""
 
-    def __init__(self, labels, missing=NO_MISSING, rows=None, columns=None):
+    def __init__(self, labels, missing=NO_MISSING, rows=None, columns=None, column_step=None):
         self.labels, self.missing = np.asarray(labels), missing
         self.n_snapshots, self.n_samples = self.labels.shape
         self.rows, self.columns, self.n_readings = rows or self.n_snapshots, columns or self.n_samples, 0
+        self.column_step = column_step or self.n_samples
+
+    def column_panels(self, max_bytes):
+        self.rows = self.n_snapshots
+        width = max_bytes // self.labels[:, :1].nbytes
+        assert width >= self.column_step
+        self.columns = width // self.column_step * self.column_step
+        return self.panels()
 
     def panels(self):
         self.n_readings += 1
@@ -222,20 +230,20 @@ def test_no_snapshot():
 
 @pytest.mark.parametrize(("rows", "columns"), [(None, None), (3, None), (1, 20), (None, 7), (5, 64)])
 @pytest.mark.parametrize("n_bytes", [1, 100, 10_000])
-def test_stacks_tile_the_labels(rows, columns, n_bytes):
+@pytest.mark.parametrize("column_step", [None, 1, 2])
+def test_stacks_tile_the_labels(rows, columns, n_bytes, column_step):
     labels, _ = planted.random_log(4, 11, 64, 5)
-    source = InMemory(labels, rows=rows, columns=columns)
+    source = InMemory(labels, rows=rows, columns=columns, column_step=column_step)
     whole, seen = np.full_like(labels, 99), np.zeros(64, dtype=int)
     for column, part, width in stacks(source, n_bytes):
         assert len(part) == 11
-        assert part.nbytes <= max(n_bytes, 11) or rows is None
+        assert part.nbytes <= max(n_bytes, 11)
         assert part.max() < width
         whole[:, column : column + part.shape[1]] = part
         seen[column : column + part.shape[1]] += 1
     np.testing.assert_array_equal(whole, labels)
     assert (seen == 1).all()
-    if rows is None or n_bytes == 10_000:
-        assert source.n_readings == 1
+    assert source.n_readings == 1 or (n_bytes <= 100 and (columns or 64) * 11 > n_bytes)
 
 
 @pytest.mark.parametrize("chunks", [None, (1, 400), (3, 50), (40, 16)])
