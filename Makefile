@@ -185,7 +185,7 @@ wheel: $(TEST_READY)  ## Build the wheel, install it alone, ask every command fo
 	$(VENV)/bin/pip wheel --quiet --no-deps --wheel-dir build/wheel .
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/pip install --quiet build/wheel/*.whl
-	cd build/wheel && for command in '' info check fingerprint diff rqa render classes repair pack import; do venv/bin/nntf $$command --help > /dev/null || exit 1; done
+	cd build/wheel && for command in '' $$(venv/bin/python -c 'from nntf_cli.cli.group import COMMANDS; print(*COMMANDS)'); do venv/bin/nntf $$command --help > /dev/null || exit 1; done
 	cd build/wheel && venv/bin/python -m nntf_cli --version
 
 .PHONY: bench

@@ -40,6 +40,11 @@ class LabelSource(Protocol):
     n_samples: int
     missing: int  #: the label that means "no prediction"; ``NO_MISSING`` where there is none
 
+    @property
+    def column_step(self) -> int:
+        """How many samples are unpacked to read all snapshots of one: all where each snapshot is stored whole."""
+        ...
+
     def panels(self) -> Iterator[Panel]:
         """Yield validated labels, top to bottom within each range of samples.
 
@@ -191,6 +196,7 @@ class _ChosenSnapshots:
     def __init__(self, base: LabelSource, rows: np.ndarray) -> None:
         self._base, self._rows = base, rows
         self.n_snapshots, self.n_samples, self.missing = len(rows), base.n_samples, base.missing
+        self.column_step = base.column_step
 
     def _chosen(self, panels: Iterator[Panel]) -> Iterator[Panel]:
         for panel in panels:

@@ -295,3 +295,42 @@ def random_log(seed=0, n_snapshots=20, n_samples=60, n_classes=5, missing_fracti
         "n_missing": int(hidden.sum()),
     }
     return labels.astype(dtype), facts
+
+
+def forgetting(seed=0, n_events=(0, 1, 2, 5, 0), per_kind=8, n_classes=5, first_learned=3, n_never=4):
+    """Samples that are forgotten a known number of times.
+
+    Of each entry of ``n_events`` there are ``per_kind`` samples, which are wrong before snapshot ``first_learned``,
+    then correct for two snapshots and wrong for one, as often as the entry says, and correct from then on. The wrong
+    label is the class after the true one, except that the first label is the class before. ``n_never`` more samples
+    are never learned: they are of that next class throughout. Adds ``true`` (N,), ``forgotten`` (N,), ``learned_at``
+    (N,), -1 for never, and ``next_class`` (N,), the wrong one. Needs at least three classes; in D only the diagonal is
+    planted.
+    """
+    rng = np.random.default_rng(seed)
+    events = np.concatenate([np.repeat(n_events, per_kind), np.full(n_never, -1)]).astype(np.int64)
+    events = rng.permutation(events)
+    n_samples, n_snapshots = len(events), first_learned + 3 * max(n_events) + 2
+    true = rng.integers(0, n_classes, n_samples)
+    next_class = (true + 1) % n_classes
+    labels = np.tile(next_class, (n_snapshots, 1))
+    for k in range(n_samples):
+        if events[k] < 0:
+            continue
+        labels[0, k] = (true[k] - 1) % n_classes
+        labels[first_learned:, k] = true[k]
+        for event in range(events[k]):
+            labels[first_learned + 3 * event + 2, k] = next_class[k]
+    moved = [int((labels[t] != labels[t + 1]).sum()) for t in range(n_snapshots - 1)]
+    D = np.full((n_snapshots - 1, n_snapshots - 1), np.nan)
+    np.fill_diagonal(D, 0.0)
+    return _finish(
+        labels,
+        n_classes,
+        moved,
+        D,
+        true=true,
+        forgotten=np.maximum(events, 0),
+        learned_at=np.where(events < 0, -1, first_learned),
+        next_class=next_class,
+    )

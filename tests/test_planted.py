@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import naive
+import naive_samples
 import planted
 
 PLANTED = {
@@ -20,6 +21,7 @@ PLANTED = {
     "collapse": planted.collapse(),
     "dissolving": planted.dissolving(),
     "random walk": planted.random_walk(),
+    "forgetting": planted.forgetting(),
 }
 
 
@@ -100,6 +102,13 @@ def test_collapse_empties_the_class():
     assert (labels[-1] == facts["target"]).sum() == 100
     with pytest.raises(ValueError, match="too few snapshots"):
         planted.collapse(n_snapshots=8)
+
+
+def test_forgetting_is_what_toneva_counts():
+    labels, facts = planted.forgetting(seed=2)
+    correct = (labels == facts["true"]).T.astype(int).tolist()
+    counted = [naive_samples.toneva(one) for one in correct]
+    assert counted == np.where(facts["learned_at"] < 0, np.inf, facts["forgotten"]).tolist()
 
 
 def test_random_walk_has_a_level_and_no_structure():

@@ -141,6 +141,7 @@ class _BlockLabels:
             self._parts.insert(0, labels.part(block._replace(top=before, bottom=before + 1)))
         self._chosen, self._width = chosen, 0
         self.n_snapshots, self.n_samples, self.missing = len(chosen), block.right - block.left, labels.missing
+        self.column_step = self.n_samples
 
     def panels(self) -> Iterator[Panel]:
         for part in self._parts:

@@ -286,6 +286,11 @@ class Hdf5Array:
         """The bytes of a tile, about; where blocks are unpacked ahead, three are held."""
         return PANEL_BYTES // 2 if self._packed else PANEL_BYTES
 
+    @property
+    def column_step(self) -> int:
+        """The columns of a chunk; 1 where there are no chunks."""
+        return (self.dataset.chunks or (1, 1))[1]
+
     def cuts(
         self, panel_bytes: int, column_bytes: int | None = None, block: Block | None = None
     ) -> tuple[list[Cut], int]:

@@ -164,6 +164,11 @@ class NpzArray:
             done += len(piece)
         return items
 
+    @property
+    def column_step(self) -> int:
+        """1 where columns are stored one after the other, else all."""
+        return 1 if self._fortran and len(self.shape) == 2 else self.shape[1]
+
     def blocks(self, n_bytes: int) -> list[Block]:
         """Return the whole: what is packed as one stream is read from its beginning."""
         return [Block(0, self.shape[0], 0, self.shape[1])]

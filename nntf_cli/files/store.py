@@ -53,6 +53,11 @@ class StoredArray(Protocol):
     dtype: np.dtype[Any]
     checksummed: bool  #: whether wrong bytes in it would be noticed
 
+    @property
+    def column_step(self) -> int:
+        """How many columns are unpacked to read one of them, all rows of it."""
+        ...
+
     def read(self) -> np.ndarray:
         """Return the whole array."""
         ...

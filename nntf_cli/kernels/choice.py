@@ -31,6 +31,7 @@ COST_PER_TALLIED = 3.0e-9  # compare two snapshots and count what comes to each 
 COST_PER_SHARED = 1.5e-9  # compare one cell of two transitions
 COST_PER_ENTRY = 150e-9  # one matrix entry, in all bands
 COST_PER_DIFFERENCE = 0.3e-9  # compare one label of two snapshots
+COST_PER_FOLLOWED = 20e-9  # follow a sample over one snapshot
 
 
 #: How many flows each transition has, and of all of them from, to and count.
@@ -49,6 +50,7 @@ class Engine(Protocol):
     count_differences: Callable[[np.ndarray, np.ndarray, int, int, bool, np.ndarray], None]
     is_symmetric: Callable[[np.ndarray], bool]
     band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
+    histories: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
     lines_of_panels: Callable[[Iterator[np.ndarray], np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
     tally_first: Callable[[np.ndarray, np.ndarray, int, np.ndarray], None]
     tally_changes: Callable[[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray], None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from nntf_cli.kernels._jit import jit
+from nntf_cli.kernels.histories import histories
 from nntf_cli.kernels.lines import LineCounter, band_lines, is_symmetric, lines_of_panels
 from nntf_cli.kernels.moves import count_moves, count_stays
 from nntf_cli.kernels.newest import shared_with_newest
@@ -16,7 +17,8 @@ from nntf_cli.kernels.tally import tally_changes, tally_first
 
 __all__ = [
     "LineCounter", "band_lines", "count_differences", "count_moves", "count_stays", "distance_panels", "distances",
-    "finish", "is_symmetric", "lines_of_panels", "shared_moves", "shared_with_newest", "tally_changes", "tally_first",
+    "finish", "histories", "is_symmetric", "lines_of_panels", "shared_moves", "shared_with_newest", "tally_changes",
+    "tally_first",
 ]  # fmt: skip
 
 

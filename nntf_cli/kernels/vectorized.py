@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from nntf_cli.kernels.tallying import tally_changes, tally_first
+from nntf_cli.kernels.vectorized_histories import histories
 from nntf_cli.model import BandLines, Flows
 from nntf_cli.threads import for_each
 
 __all__ = [
     "band_lines", "count_differences", "count_moves", "count_stays", "distance_panels", "distances", "finish",
-    "is_symmetric", "mirror", "shared_moves", "tally_changes", "tally_first",
+    "histories", "is_symmetric", "mirror", "shared_moves", "tally_changes", "tally_first",
 ]  # fmt: skip
 
 #: Widest label range whose moves are counted in a table instead of by sorting.

@@ -34,6 +34,11 @@ class InMemory:
         """Return it."""
         return self._values
 
+    @property
+    def column_step(self) -> int:
+        """1: nothing is unpacked."""
+        return 1
+
     def blocks(self, n_bytes: int) -> list[Block]:
         """Return it whole."""
         return [Block(0, len(self._values), 0, int(np.prod(self.shape[1:])))]
@@ -87,6 +92,11 @@ class Joined:
         for row, column, block in self.tiles():
             whole[row : row + len(block), column : column + block.shape[1]] = block
         return whole
+
+    @property
+    def column_step(self) -> int:
+        """That of the dataset: a journal is not packed."""
+        return 1 if self._first is None else self._first.column_step
 
     def blocks(self, n_bytes: int) -> list[Block]:
         """Return the whole: a recording that goes on is read from its beginning."""

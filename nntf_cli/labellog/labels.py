@@ -57,6 +57,11 @@ class StoredLabels:
         return self._n_missing
 
     @property
+    def column_step(self) -> int:
+        """How many samples are unpacked to read all snapshots of one; all where scores are, which are too large."""
+        return self._array.column_step if len(self._array.shape) == 2 else self.n_samples
+
+    @property
     def n_bytes(self) -> int:
         """Bytes that the labels, or the scores they come from, are when unpacked."""
         return int(np.prod(self._array.shape, dtype=np.int64)) * self._array.dtype.itemsize
@@ -148,6 +153,7 @@ class _Part:
         self.checksummed = array.checksummed
         self.where, self.dtype = array.where, array.dtype
         self.shape = (block.bottom - block.top, block.right - block.left, *array.shape[2:])
+        self.column_step = array.column_step
 
     def read(self) -> np.ndarray:
         return self._array.read()[self._block.top : self._block.bottom, self._block.left : self._block.right]
@@ -171,6 +177,7 @@ class SnapshotStack:
         self.shape = (len(arrays), *self._arrays[0].shape)
         self.dtype = np.result_type(*(array.dtype for array in self._arrays))
         self.checksummed = all(array.checksummed for array in self._arrays)
+        self.column_step = self.shape[1]
 
     def read(self) -> np.ndarray:
         """Return all snapshots."""

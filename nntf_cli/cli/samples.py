@@ -1,0 +1,152 @@
+"""``nntf samples``: what became of each sample, as a table and as a pixel chart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from nntf_cli.cli import options
+from nntf_cli.cli.boundary import note_line
+from nntf_cli.cli.options import Choice
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nntf_cli.cli.samplesoutput import Selected
+    from nntf_cli.files.atomic import Writer
+    from nntf_cli.model import LabelLog
+
+FORMATS = ("text", "csv", "md", "tex", "json")
+FIGURES: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
+
+#: What --by takes: the fields of nntf_cli.samples, which is not loaded for the sake of --help.
+FIELDS = (
+    "n_changes", "last_change", "n_classes_visited", "n_forgotten", "first_learned", "share_correct",
+    "most_wrong_share",
+)  # fmt: skip
+
+#: Formats that programs read: all samples, unless --top says otherwise.
+_FOR_PROGRAMS = ("csv", "json")
+
+#: Rows for people, and samples in a figure, where neither --top nor --class says how many; and the most in a figure.
+_FOR_PEOPLE, _IN_FIGURE, _MOST_IN_FIGURE = 20, 200, 2000
+
+
+# fmt: off
+@click.command("samples")
+@click.argument("log", metavar="LOG")
+@click.option("--top", type=click.IntRange(min=1), metavar="N",
+              help="The first N samples in order of --by.  [default: all in csv and json, else 20; 200 in a figure]")
+@click.option("--by", type=click.Choice(FIELDS), metavar="FIELD",
+              help=f"Order by a field, the largest first: {', '.join(FIELDS)}.  [default: with --top n_forgotten, or "
+              "n_changes without true classes; else the order of the log]")
+@click.option("--rising", is_flag=True, help="The smallest first.")
+@click.option("--class", "class_name", metavar="NAME", help="Only samples of this true class, by its name or number.")
+@click.option("--figure", metavar="FILE", type=click.Path(),
+              help="Also draw these samples: a row each, a column per snapshot (.png, .svg, .pdf).")
+@click.option("--colour", type=click.Choice(["correct", "class"]),
+              help="In the figure, right and wrong or the predicted class.  [default: correct, or class without true "
+              "classes]")
+@options.output("the table")
+@options.fmt(FORMATS, "text on a terminal, csv in a pipe")
+@options.split
+@options.snapshots
+@options.force
+@options.limits
+@options.quiet
+@click.pass_context
+def command(
+    ctx: click.Context, log: str, top: int | None, by: str | None, rising: bool, class_name: str | None,
+    figure: str | None, colour: str | None, output: str | None, fmt: str | None, split: str | None, every: int,
+    from_step: int | None, to_step: int | None, quiet: bool,
+) -> None:
+    """Say what became of each sample: how often its label changed, when it was learned, how often it was forgotten.
+
+    LOG is a label log. A row per sample: n_changes is how often its label changed and last_change the step of the
+    last time, n_classes_visited how many classes it was taken for, final its last label. With true classes also
+    n_forgotten, how often it went from correct to wrong (Toneva et al. 2019), first_learned, the first step at which
+    it was correct, never_learned, share_correct of the snapshots, and most_wrong, the class it was most often taken
+    for wrongly, with its share of the snapshots. What takes part in nothing is a missing label.
+
+    \b
+      nntf samples run.h5 -o samples.csv
+      nntf samples run.h5 --top 50 --by n_forgotten -t text
+      nntf samples run.h5 --class cat --figure cats.png --colour class
+    """
+    from nntf_cli.artifacts.tables import ENDINGS
+    from nntf_cli.cli.inputs import files_of, load_log
+    from nntf_cli.cli.outputs import deliver, pick_format, to_terminal
+    from nntf_cli.cli.samplesoutput import Selected, number_of_class, summary, table_writer
+    from nntf_cli.samples import histories
+
+    form = pick_format(output, fmt, FORMATS, "text" if to_terminal() else "csv", ENDINGS)
+    if figure is None and colour is not None:
+        raise click.UsageError("--colour goes with --figure")
+    if figure is not None:
+        picture = pick_format(figure, None, FIGURES, "png", option="--figure")
+        if figure == (output or "-"):
+            raise click.UsageError("the table and the figure need a file each")
+    run = load_log(log, Choice((split,) if split else (), every, from_step, to_step))
+    _require_true_classes(ctx, run)
+    number = None if class_name is None else number_of_class(run, run.split(split), class_name)
+    found = histories(run, split)
+    selected = Selected(run, run.split(split), found, number)
+    note_line(summary(selected))
+    limit = top if form in _FOR_PROGRAMS else top or _FOR_PEOPLE
+    rows = _chosen(ctx, selected, limit)
+    outputs: dict[str | None, Writer] = {output: table_writer(selected, rows, form, _order(ctx, selected, limit))}
+    if figure is not None:
+        outputs[figure] = _drawn(ctx, selected, picture)
+    deliver(outputs, files_of([log]), binary=False)
+# fmt: on
+
+
+def _require_true_classes(ctx: click.Context, run: LabelLog) -> None:
+    """Refuse what needs true classes where there are none, before anything is read."""
+    from nntf_cli.samples import WITHOUT_TRUE
+
+    given, chosen = ctx.params, run.split(ctx.params["split"])
+    if given["by"] is not None and given["by"] not in WITHOUT_TRUE:
+        run.true_classes(chosen, f"--by {given['by']}", f"--by {' or '.join(WITHOUT_TRUE)}")
+    if given["class_name"] is not None:
+        run.true_classes(chosen, "--class", "--top N")
+    if given["colour"] == "correct":
+        run.true_classes(chosen, "--colour correct", "--colour class")
+
+
+def _order(ctx: click.Context, selected: Selected, limit: int | None) -> str | None:
+    """Return the field that samples are in order of; None for the order of the log."""
+    by: str | None = ctx.params["by"]
+    if by is None and (limit is not None or ctx.params["rising"]):
+        return "n_changes" if selected.found.true is None else "n_forgotten"
+    return by
+
+
+def _chosen(ctx: click.Context, selected: Selected, limit: int | None) -> np.ndarray | None:
+    """Return the samples asked for, in order; None for all of them in the order of the log."""
+    field = _order(ctx, selected, limit)
+    if field is None:
+        return selected.among
+    return selected.found.order(field, selected.among, rising=ctx.params["rising"])[:limit]
+
+
+def _drawn(ctx: click.Context, selected: Selected, picture: Literal["png", "svg", "pdf"]) -> Writer:
+    """Return what writes the figure."""
+    from nntf_cli.cli.samplesoutput import draw
+
+    limit = ctx.params["top"] or (_IN_FIGURE if selected.number is None else selected.n)
+    if min(limit, selected.n) > _MOST_IN_FIGURE:
+        limit = _MOST_IN_FIGURE
+        note_line(
+            f"{selected.run.source}: the figure has {limit:,} of {selected.n:,} samples, which get a row of pixels "
+            "each; choose them with --by, or fewer with --top"
+        )
+    rows = _chosen(ctx, selected, limit)
+    assert rows is not None
+    field, which = _order(ctx, selected, limit), "smallest" if ctx.params["rising"] else "largest"
+    what = f"the {len(rows):,} of {selected.n:,} samples with the {which} {field}"
+    if len(rows) == selected.n:
+        what = f"all {selected.n:,} samples"
+    colour = ctx.params["colour"] or ("class" if selected.found.true is None else "correct")
+    return draw(selected, rows, colour, f"{what}, alike ones side by side", picture)

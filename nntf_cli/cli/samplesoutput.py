@@ -1,0 +1,183 @@
+"""What ``nntf samples`` writes: the table, streamed where it is long, and the pixel chart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from nntf_cli.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nntf_cli.artifacts.columns import Column
+    from nntf_cli.files.atomic import Writer
+    from nntf_cli.model import LabelLog, Split
+    from nntf_cli.samples import Histories
+
+#: All columns, from the left; after numbers of classes stand their names.
+COLUMNS = (
+    "sample", "id", "true", "true_name", "n_changes", "last_change", "n_classes_visited", "final", "final_name",
+    "n_forgotten", "first_learned", "never_learned", "share_correct", "most_wrong", "most_wrong_name",
+    "most_wrong_share",
+)  # fmt: skip
+
+_CLASSES = ("true", "final", "most_wrong")
+_SHARES = ("share_correct", "most_wrong_share")
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The samples of one split, or those of them that are of one class."""
+
+    run: LabelLog
+    split: Split
+    found: Histories
+    number: int | None = None  #: the true class; None for all
+
+    @cached_property
+    def among(self) -> np.ndarray | None:
+        """Their numbers; None for all."""
+        return None if self.number is None else self.found.of_class(self.number)
+
+    @property
+    def n(self) -> int:
+        """How many there are."""
+        return self.found.n_samples if self.among is None else len(self.among)
+
+    @property
+    def title(self) -> str:
+        """Run, split and class."""
+        of_class = "" if self.number is None else f", class {class_name(self.run, self.number)}"
+        return f"{self.run.name} ({self.split.name}){of_class}"
+
+
+def class_name(run: LabelLog, number: int) -> str:
+    """Return the name of a class; its number where it has none."""
+    names = run.class_names or ()
+    return names[number] if number < len(names) else str(number)
+
+
+def number_of_class(run: LabelLog, split: Split, name: str) -> int:
+    """Return the number of the class that a name or a number stands for; a name goes first.
+
+    Raises
+    ------
+    InputError
+        No sample is of such a class.
+    """
+    number = -1
+    if run.class_names is not None and name in run.class_names:
+        number = run.class_names.index(name)
+    elif name.isascii() and name.isdigit():
+        number = int(name[:19])
+    if split.true is None or not (split.true == number).any():
+        cause = f"has no sample of true class '{name}' in split '{split.name}'"
+        raise InputError(cause, "name a class, or its number from 0; nntf info lists them", where=run.source)
+    return number
+
+
+def summary(selected: Selected) -> str:
+    """Return in a line how many samples are never learned, never forgotten, forgotten."""
+    n, found = selected.n, selected.found
+    text = f"{selected.title}: {n:,} sample{'s' * (n != 1)} in {len(found.step):,} snapshots: "
+    if found.true is None:
+        n_changed = int((found.fact("n_changes") > 0).sum())
+        return text + f"{n_changed:,} changed at least once; there are no true classes, so nothing is right or wrong"
+    tally = found.tally(selected.among)
+    text += (
+        f"{tally.never_learned:,} never learned, {tally.unforgettable:,} unforgettable (learned and never forgotten), "
+    )
+    text += f"{tally.forgotten:,} forgotten at least once"
+    return text + (f", {tally.unlabelled:,} without a label" if tally.unlabelled else "")
+
+
+def columns_of(run: LabelLog, found: Histories) -> dict[str, Column]:
+    """Return all columns of all samples; those of which nothing is known are empty."""
+    import numpy as np
+
+    from nntf_cli.artifacts.columns import Column
+
+    nothing = Column(np.zeros(found.n_samples, dtype=np.int8), np.zeros(found.n_samples, dtype=bool))
+    given = {
+        "sample": Column(np.arange(found.n_samples)),
+        "id": nothing if found.ids is None else Column(found.ids),
+        "true": nothing if found.true is None else Column(found.true),
+    }
+    columns: dict[str, Column] = {}
+    for name in COLUMNS:
+        base = name.removesuffix("_name")
+        if base != name:
+            numbers, names = columns[base], run.class_names
+            columns[name] = nothing if names is None else Column(numbers.values, numbers.defined, names)
+        else:
+            columns[name] = given[name] if name in given else Column(*found.values(name))
+    return columns
+
+
+def _for_people(columns: dict[str, Column]) -> dict[str, Column]:
+    """Return columns without those that are empty, and without what a column beside says, too."""
+    kept = {name: column for name, column in columns.items() if not column.is_empty and name != "never_learned"}
+    return {name: column for name, column in kept.items() if f"{name}_name" not in kept}
+
+
+def table_writer(selected: Selected, rows: np.ndarray | None, form: str, field: str | None) -> Writer:
+    """Return what writes the table of some samples, in their order.
+
+    Parameters
+    ----------
+    selected : Selected
+        What was found.
+    rows : ndarray of int64 or None
+        Numbers of samples; None for all, which only csv and json can hold.
+    form : {"text", "csv", "md", "tex", "json"}
+        How.
+    field : str or None
+        What they are in order of.
+    """
+    from nntf_cli.artifacts.columns import table_of, write_csv, write_json
+    from nntf_cli.artifacts.tables import format_table
+    from nntf_cli.cli.outputs import text_writer
+
+    columns = columns_of(selected.run, selected.found)
+    if form == "csv":
+        return lambda stream: write_csv(stream, columns, rows)
+    if form == "json":
+        return lambda stream: write_json(stream, columns, rows)
+    assert rows is not None
+    chosen = _for_people({name: column.taken(rows) for name, column in columns.items()})
+    title = f"{selected.title}: {len(rows):,} of {selected.n:,} samples, in order of {field}"
+    return text_writer(format_table(table_of(chosen, title=title, measured=_SHARES), form))
+
+
+def draw(selected: Selected, rows: np.ndarray, colour: str, what: str, picture: Literal["png", "svg", "pdf"]) -> Writer:
+    """Return what writes the pixel chart of some samples, those alike side by side."""
+    import numpy as np
+
+    from nntf_cli.figures import Chart, draw_pixels, encode
+    from nntf_cli.samples import labels_of, seriated
+
+    found, run, split = selected.found, selected.run, selected.split
+    stored = labels_of(run, rows, split.name).T
+    labels = np.where(stored == split.labels.missing, -1, stored.astype(np.int64))
+    true = None if found.true is None else found.true[rows]
+    compared, rank = labels, found.fact("n_changes")[rows]
+    if true is not None:
+        rank = -found.fact("n_correct")[rows]
+        if colour == "correct":
+            compared = np.where(labels < 0, -1, labels == true[:, None])
+    order = seriated(compared, rank)
+    names = rows[order] if found.ids is None else found.ids[rows[order]]
+    chart = Chart(
+        selected.title,
+        run.step,
+        labels[order],
+        None if true is None else true[order],
+        [str(name) for name in names.tolist()],
+        run.class_names,
+        selected.number,
+        what,
+    )
+    content = encode(draw_pixels(chart, colour), picture)
+    return lambda stream: stream.write(content)
