@@ -3,9 +3,9 @@
 ``fingerprint`` draws one matrix, ``band`` its recurrence in a band, ``underneath`` what is aligned to it,
 ``panels`` several, ``windows`` measures over time, ``transitions`` and ``multiples`` the flows between classes.
 They share ``heatmap`` (one matrix with axes and colour bar), ``scales`` (colours), ``cells`` (matrix to pixels),
-``ticks``, ``layout`` (placement), ``titles`` (of panels), ``greys`` (what grey means), ``text`` and ``style``
-(settings, file formats). Figures are made by ``Figure`` and the Agg canvas, never by pyplot, and look the same
-whatever a ``matplotlibrc`` says.
+``ticks``, ``layout`` (placement), ``titles`` (of panels), ``greys`` (what grey means), ``chance`` (what pale means),
+``text`` and ``style`` (settings, file formats). Figures are made by ``Figure`` and the Agg canvas, never by pyplot,
+and look the same whatever a ``matplotlibrc`` says.
 """
 
 import nntf_cli.figures.backend  # noqa: F401  first: imports matplotlib where the surroundings are hostile
