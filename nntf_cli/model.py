@@ -326,14 +326,28 @@ class RowStream(Protocol):
 
 
 @dataclass(frozen=True)
+class Noise:
+    """What the distances of a fingerprint would be if every two transitions drew their moves from one distribution."""
+
+    floor: np.ndarray  #: (P, Q) float64, the distance to expect
+    deviation: np.ndarray  #: (P, Q) float64, its standard deviation
+
+
+@dataclass(frozen=True)
 class Fingerprint:
-    """A distance matrix D between transitions (``metric`` "flows") or snapshots ("hamming")."""
+    """A distance matrix D between transitions (``metric`` "flows") or snapshots ("hamming").
+
+    Or what :mod:`nntf_cli.noise` makes of one, as ``of`` says: its noise floor, or D minus that.
+    """
 
     matrix: np.ndarray | RowStream  #: (P, Q), float64, or float32 where so much precision is all there is
     axes: Axes
     metric: str | None = None  #: "flows" or "hamming"; None for a bare matrix
     normalize: str | None = None  #: "flows", "samples" or "none"; None for a bare matrix
     origin: str = ""  #: the file it was read from, or the log it was computed from: what messages name
+    noise: Noise | None = None  #: what the distances are to be read against, where that was computed
+    of: str = "distance"  #: "distance", "floor" or "excess"
+    notable: np.ndarray | None = None  #: (P, Q) bool, of an excess: where it is more, or less, than chance
 
     @cached_property
     def distances(self) -> np.ndarray:

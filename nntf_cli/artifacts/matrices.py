@@ -15,9 +15,12 @@ from nntf_cli.files.opening import open_store
 from nntf_cli.files.store import Store, reading, sniff
 from nntf_cli.files.vectors import numbers, type_name, whole_numbers
 from nntf_cli.files.writing import write_hdf5, write_npz
-from nntf_cli.model import Axes, Axis, Difference, Fingerprint, Scalar
+from nntf_cli.model import Axes, Axis, Difference, Fingerprint, Noise, Scalar
 
 Matrix = Fingerprint | Difference
+
+#: What a fingerprint may hold besides.
+_NOISE = ("floor", "deviation")
 
 FINGERPRINT = "nntf-fingerprint"
 DIFFERENCE = "nntf-difference"
@@ -82,6 +85,8 @@ def _contents(matrix: Matrix) -> tuple[dict[str, np.ndarray], dict[str, dict[str
     root |= {key: value for key, value in (("metric", matrix.metric), ("normalize", matrix.normalize)) if value}
     attributes: dict[str, dict[str, Scalar]] = {"": root}
     if isinstance(matrix, Fingerprint):
+        if matrix.noise is not None:
+            arrays |= {"floor": matrix.noise.floor, "deviation": matrix.noise.deviation}
         _put_axes(arrays, attributes, "", matrix.axes)
     else:
         for path, steps in (("from_step", matrix.a.rows.from_step), ("to_step", matrix.a.rows.to_step)):
@@ -224,9 +229,28 @@ def _from_store(store: Store, attributes: Mapping[str, Scalar | None]) -> Matrix
     values = _as_matrix(array.read(), store.where)
     metric, normalize = (_text(attributes.get(key)) for key in ("metric", "normalize"))
     if attributes["format"] == FINGERPRINT:
-        return Fingerprint(values, _get_axes(store, "", values.shape), metric, normalize, store.where)
+        axes, noise = _get_axes(store, "", values.shape), _get_noise(store, values.shape)
+        return Fingerprint(values, axes, metric, normalize, store.where, noise)
     a, b = (_get_axes(store, f"{side}/", values.shape) for side in "ab")
     return Difference(values, a, b, metric, normalize, store.where)
+
+
+def _get_noise(store: Store, shape: tuple[int, ...]) -> Noise | None:
+    """Return what the distances are to be read against, where it was computed."""
+    found = {name: array for name in _NOISE if (array := store.array(name)) is not None}
+    if not found:
+        return None
+    matrices = []
+    for name in _NOISE:
+        values = found[name].read() if name in found and found[name].shape == shape else None
+        if values is None or values.dtype != np.float64 or not (np.isfinite(values) & (values >= 0)).all():
+            raise InputError(
+                f"'{name}' is not a matrix of {' x '.join(map(str, shape))} numbers from 0 on, as 'distances' is",
+                "make it again",
+                where=store.where,
+            )
+        matrices.append(values)
+    return Noise(*matrices)
 
 
 def _text(value: Scalar | None) -> str | None:

@@ -101,19 +101,39 @@ def fingerprint_with_flows(
     return computed, counted
 
 
+def fingerprint_with_noise(
+    log: LabelLog, split: str | None, choice: Choice, against: LabelLog | None = None, *, diagonal: bool = False
+) -> tuple[Fingerprint, Flows]:
+    """Compute the fingerprint with its noise floor, and the flows of the rows."""
+    from nntf_cli.fingerprint import fingerprint, flows
+    from nntf_cli.noise import with_noise
+
+    counted: list[Flows] = []
+
+    def count(log: LabelLog, split: str | None) -> Flows:
+        counted.append(flows(log, split, diagonal=diagonal and not counted))
+        return counted[-1]
+
+    computed = fingerprint(log, split, metric=choice.metric, normalize=choice.normalize, against=against, count=count)
+    return with_noise(computed, *counted), counted[0]
+
+
 def _rounded(matrix: Fingerprint, choice: Choice) -> Fingerprint:
     return replace(matrix, matrix=matrix.distances.astype(choice.dtype, copy=False))
 
 
-def load_matrices(address: str, choice: Choice, *, stored: bool = True) -> list[Matrix]:
+def load_matrices(address: str, choice: Choice, *, stored: bool = True, noise: bool = False) -> list[Matrix]:
     """Return the matrix an address names, or the fingerprint of each split asked for of the log it names.
 
-    If not ``stored``, a fingerprint's distances are computed when they are looked at.
+    If not ``stored``, a fingerprint's distances are computed when they are looked at. With ``noise`` that of a log has
+    its noise floor; a matrix has one if it was computed with it.
     """
     from nntf_cli.model import LabelLog
 
     loaded = load(address, choice)
     if isinstance(loaded, LabelLog):
+        if noise:
+            return [fingerprint_with_noise(loaded, split, choice)[0] for split in choice.splits or (None,)]
         return [fingerprint_of(loaded, split, choice, stored=stored) for split in choice.splits or (None,)]
     if choice != Choice():
         raise ParameterError(
@@ -137,6 +157,22 @@ def normalized(address: str) -> str:
 
     path, parts = split_address(address)
     return "::".join([path if path == "-" else os.path.normpath(path), *parts])
+
+
+def refuse_noise_of(choice: Choice, option: str) -> None:
+    """Refuse what a noise floor is not defined for, or not computed by.
+
+    Raises
+    ------
+    click.UsageError
+        Other distances than those of Eq. 1, rounded ones, or a cluster.
+    """
+    if choice.metric != "flows" or choice.normalize not in (None, "flows"):
+        raise click.UsageError(f"{option} goes with --metric flows and --normalize flows: others have no noise floor")
+    if choice.dtype != "float64":
+        raise click.UsageError(f"{option} goes with --dtype float64: it is judged by whole numbers of moves")
+    if choice.cluster is not None:
+        raise click.UsageError(f"{option} and --scheduler exclude each other: a noise floor is computed here")
 
 
 def require_fingerprint(matrix: Matrix) -> Fingerprint:

@@ -115,6 +115,15 @@ def distance(command: _Command) -> _Command:
     return command
 
 
+#: What of a fingerprint can be looked at; :data:`nntf_cli.noise.OF` says the same to those who import numpy.
+OF = ("distance", "floor", "excess")
+
+OF_HELP = (
+    "Take the distances, those to expect by chance (the noise floor), or the excess of the first over the second; of "
+    "a label log, or of what nntf fingerprint --noise-floor wrote."
+)
+
+
 def _set_jobs(ctx: click.Context, param: click.Parameter, value: int | None) -> None:
     ctx.meta["nntf.jobs"] = value
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -26,6 +27,10 @@ FORMATS: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 @options.fmt(FORMATS, "png")
 @click.option("--with", "beside", type=click.Choice(["hamming"]),
               help="Set beside the fingerprint of a log the matrix of samples whose labels differ between snapshots.")
+@click.option("--of", type=ListType(click.Choice(options.OF), "distance|floor|excess[,...]"), default=("distance",),
+              metavar="distance|floor|excess[,...]",
+              help=options.OF_HELP + " In an excess, pairs that do not stand out from chance are pale. Several of one "
+              "input become panels.  [default: distance]")
 @click.option("--diffs", type=click.Choice(["neighbours", "ends"]),
               help="Several inputs: also draw the differences of neighbours, or of the first and the last.")
 @click.option("--band", type=RangeType(), help="Draw the matrix binarised to this band of distances.")
@@ -47,9 +52,9 @@ FORMATS: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 @click.pass_context
 def command(
     ctx: click.Context, inputs: tuple[str, ...], output: str | None, fmt: str | None, beside: str | None,
-    diffs: str | None, band: tuple[float, float] | None, steps: tuple[str, ...] | None, size: float, dpi: int,
-    cmap: str | None, title: str | None, splits: tuple[str, ...], every: int, from_step: int | None,
-    to_step: int | None, metric: str, normalize: str | None, quiet: bool,
+    of: tuple[str, ...], diffs: str | None, band: tuple[float, float] | None, steps: tuple[str, ...] | None,
+    size: float, dpi: int, cmap: str | None, title: str | None, splits: tuple[str, ...], every: int,
+    from_step: int | None, to_step: int | None, metric: str, normalize: str | None, quiet: bool,
 ) -> None:
     """Draw INPUT: label logs and matrices (.npy, .csv, .npz, .h5), - is stdin.
 
@@ -63,6 +68,7 @@ def command(
       nntf render run.h5 -o run.png
       nntf render wd_*.h5 --diffs neighbours -o sweep.pdf
       nntf render run.h5 --transitions 10,20 -o flows.svg
+      nntf render run.h5 --of distance,floor,excess -o noise.png
       nntf fingerprint run.h5 | nntf render - -o D.png
     """
     # fmt: on
@@ -75,6 +81,10 @@ def command(
     choice = Choice(splits, every, from_step, to_step, metric, normalize)
     if inputs.count("-") > 1:
         raise click.UsageError("stdin (-) can be read only once")
+    if of != ("distance",):
+        _check_of(of, len(inputs), {"--with": beside, "--diffs": diffs, "--transitions": steps}, choice)
+        if len(of) > 1 and (band or len(splits) > 1):
+            raise click.UsageError("--of: name one here, for --band and for several splits")
     if sum(given is not None for given in (beside, diffs, band, steps)) > 1:
         raise click.UsageError("--with, --diffs, --band and --transitions exclude each other")
     code = 0
@@ -83,21 +93,40 @@ def command(
     elif beside is not None:
         figure = _with_hamming(_only(inputs, "--with"), choice, style)
     else:
-        code, matrices = _load(inputs, choice)
+        code, matrices = _load(inputs, choice, of)
         if code and (diffs or not matrices):
             ctx.exit(code)
-        figure = _matrices(matrices, diffs, band, style)
+        figure = _of_one(matrices, style) if len(of) > 1 else _matrices(matrices, diffs, band, style)
     content = encode(figure, form)
     deliver({output: lambda stream: stream.write(content)}, files_of(inputs))
     ctx.exit(code)
 
 
-def _load(inputs: tuple[str, ...], choice: Choice) -> tuple[int, list[Matrix]]:
+def _check_of(of: tuple[str, ...], n_inputs: int, others: Mapping[str, object], choice: Choice) -> None:
+    from nntf_cli.cli.inputs import refuse_noise_of
+
+    for option, given in others.items():
+        if given is not None:
+            raise click.UsageError(f"{option} goes with --of distance")
+    if len(of) > 1 and n_inputs > 1:
+        raise click.UsageError("--of: name one for several inputs, for panels share a colour scale")
+    refuse_noise_of(choice, f"--of {','.join(of)}")
+
+
+def _load(inputs: tuple[str, ...], choice: Choice, of: tuple[str, ...]) -> tuple[int, list[Matrix]]:
     """Return the matrices of all inputs, and the code of the first that is bad."""
-    from nntf_cli.cli.inputs import load_matrices
+    from nntf_cli.cli.inputs import load_matrices, require_fingerprint
     from nntf_cli.cli.jobs import run_each
 
-    code, lists = run_each(inputs, lambda address: load_matrices(address, choice))
+    def load(address: str) -> list[Matrix]:
+        if of == ("distance",):
+            return load_matrices(address, choice)
+        from nntf_cli.noise import view
+
+        loaded = [require_fingerprint(matrix) for matrix in load_matrices(address, choice, noise=True)]
+        return [view(matrix, one, judged=True) for matrix in loaded for one in of]
+
+    code, lists = run_each(inputs, load)
     return code, [matrix for several in lists for matrix in several]
 
 
@@ -150,6 +179,26 @@ def _with_hamming(address: str, choice: Choice, style: Style) -> Any:
     split = _only_split(choice)
     return draw_fingerprint(
         fingerprint_of(log, split, choice), style=style, beside=fingerprint(log, split, metric="hamming")
+    )
+
+
+def _of_one(views: Sequence[Matrix], style: Style) -> Any:
+    """Draw what one fingerprint is made of: an excess on a scale of its own, the others on one."""
+    from nntf_cli.figures import draw_panels
+    from nntf_cli.figures.fingerprint import default_title
+    from nntf_cli.model import Fingerprint
+
+    titles = {"distance": "distance d", "floor": "noise floor: d by chance", "excess": "excess: d beyond chance"}
+    named = [(matrix, titles[matrix.of]) for matrix in views if isinstance(matrix, Fingerprint)]
+    excess = [(matrix, title) for matrix, title in named if matrix.of == "excess"]
+    others = [(matrix, title) for matrix, title in named if matrix.of != "excess"]
+    return draw_panels(
+        [matrix for matrix, _ in others],
+        [title for _, title in others],
+        differences=[matrix for matrix, _ in excess],
+        difference_titles=[title for _, title in excess],
+        subtitle=default_title(replace(others[0][0], of="distance")),
+        style=style,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ import click
 from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.cluster import begin, connect
+from nntf_cli.cli.inputs import refuse_noise_of
 from nntf_cli.cli.options import Choice
 from nntf_cli.cli.types import BandWidthType, RangeType, WindowsType
 
@@ -64,6 +66,8 @@ _FOR_PROGRAMS = ("csv", "json")
 @click.option("--select", type=click.Choice(["lowest", "max"]), default="lowest", show_default=True,
               help="Which band stands for a run: the lowest with a value above 0 (the paper's text), or the first "
               "with the largest lam and smallest ent (its program).")
+@click.option("--of", type=click.Choice(options.OF), default="distance", show_default=True,
+              help=options.OF_HELP + " The bands of an excess tile [-1, 1].")
 @click.option("--sort", metavar="COLUMN", help="Sort rows by a column; -COLUMN in falling order.")
 @options.output("the table")
 @options.fmt(FORMATS, "text on a terminal, csv in a pipe")
@@ -81,7 +85,7 @@ def command(
     value_range: tuple[float, float] | None, convention: str, edges: str | None, l_min: int, v_min: int | None,
     theiler: int | None, theiler_vertical: int | None, border: str, permutations: int | None, seed: int,
     windows: tuple[int, int] | None, figure: str | None, matrix_out: str | None, per_band: bool, select: str,
-    sort: str | None, output: str | None, fmt: str | None, splits: tuple[str, ...], every: int,
+    of: str, sort: str | None, output: str | None, fmt: str | None, splits: tuple[str, ...], every: int,
     from_step: int | None, to_step: int | None, metric: str, normalize: str | None, scheduler: str | None,
     quiet: bool,
 ) -> None:
@@ -98,6 +102,7 @@ def command(
       nntf rqa wd_*.h5 --split train,test --sort -lam -o table.tex
       nntf rqa run.h5 --windows 20:5 --figure lingering.png
       nntf rqa run.h5 --matrix-out D.npy -o table.csv
+      nntf rqa run.h5 --of excess --convention standard
       nntf fingerprint run.h5 | nntf rqa --bands 0.05 --per-band --convention standard
     """
     from nntf_cli.artifacts.tables import ENDINGS
@@ -118,18 +123,24 @@ def command(
         if len(inputs) != 1 or len(splits) > 1:
             raise click.UsageError("--matrix-out goes with one log and one split; nntf fingerprint writes many")
         _matrix_format(matrix_out)
+        if of != "distance":
+            raise click.UsageError("--matrix-out writes distances; nntf fingerprint --noise-floor adds the floor")
     results_in = [path for path in (output, figure, matrix_out) if path is not None]
     if len(set(results_in)) < len(results_in):
         raise click.UsageError("the table, the figure and the matrix need a file each")
     if windows is not None and permutations is None:
         permutations = 0  # for every window they would cost many times what they cost for a run
+    if of == "excess" and value_range is None:
+        value_range = (-1.0, 1.0)
     settings = Settings(convention, width, l_min, v_min, Band(*band) if band else None, value_range,
                         edges or "half-open", theiler, theiler_vertical, border, permutations, seed)
     cluster = connect(ctx, scheduler, _addresses(inputs))
     choice = Choice(splits, every, from_step, to_step, metric, normalize, cluster=cluster)
+    if of != "distance":
+        refuse_noise_of(choice, f"--of {of}")
     measure = measuring(settings, windows, None if per_band else select, bands=per_band or figure is not None)
     kept: list[Matrix] = []
-    code, results = _measured(_addresses(inputs), choice, settings, measure, kept if matrix_out else None)
+    code, results = _measured(_addresses(inputs), choice, settings, measure, kept if matrix_out else None, of)
     _write(ctx, results, settings, form, kept)
     ctx.exit(code)
 # fmt: on
@@ -140,7 +151,7 @@ def _write(ctx: click.Context, results: Results, settings: Settings, form: str, 
     from nntf_cli.artifacts.tables import format_table
     from nntf_cli.cli.inputs import files_of
     from nntf_cli.cli.outputs import deliver, picture_format, text_writer
-    from nntf_cli.cli.rqaoutput import band_table, draw, for_people, in_order, summary_table
+    from nntf_cli.cli.rqaoutput import OF_TITLES, band_table, draw, for_people, in_order, summary_table
 
     given = ctx.params
     if given["per_band"]:
@@ -150,11 +161,15 @@ def _write(ctx: click.Context, results: Results, settings: Settings, form: str, 
     if not table.rows:
         return
     table = in_order(table, given["sort"])
+    if given["of"] != "distance":
+        table = replace(
+            table, title=f"{OF_TITLES[given['of']]}: {table.title}", about={**table.about, "of": given["of"]}
+        )
     text = format_table(table if form in _FOR_PROGRAMS else for_people(table), form)
     outputs = {given["output"]: text_writer(text)}
     if given["figure"]:
         picture = picture_format(given["figure"], "--figure")
-        outputs[given["figure"]] = draw(results, settings, given["windows"], picture)
+        outputs[given["figure"]] = draw(results, settings, given["windows"], picture, given["of"])
     for matrix in kept:
         outputs[given["matrix_out"]] = _matrix_writer(matrix, given["matrix_out"])
     if form == "csv":
@@ -201,19 +216,24 @@ def _measured(
     settings: Settings,
     measure: Callable[[Matrix], Any],
     kept: list[Matrix] | None,
+    of: str,
 ) -> tuple[int, list[tuple[str, Any]]]:
     """Return (name, what was measured) of every matrix; a bad input is reported, and its code is the command's.
 
     Matrices are dropped as they are measured (of a thousand, few fit into memory), or put into ``kept``.
     """
-    from nntf_cli.cli.inputs import distinct_names, load_matrices
+    from nntf_cli.cli.inputs import distinct_names, load_matrices, require_fingerprint
     from nntf_cli.cli.jobs import run_each
 
     def measured(address: str) -> list[tuple[tuple[str, str], Any]]:
         found = []
         # bands within [0, 1] hold all distances between flows: such a matrix need not be stored to be looked through
         stored = kept is not None or settings.value_range is not None or choice.normalize == "none"
-        for matrix in load_matrices(address, choice, stored=stored):
+        for matrix in load_matrices(address, choice, stored=stored, noise=of != "distance"):
+            if of != "distance":
+                from nntf_cli.noise import view
+
+                matrix = view(require_fingerprint(matrix), of)
             found.append(((matrix.title, matrix.origin), measure(matrix)))
             _note_what_is_outside(matrix, settings)
             if kept is not None:

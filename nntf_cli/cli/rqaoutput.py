@@ -28,6 +28,9 @@ _PER_BAND = {
 _MEASURED_PER_BAND = frozenset({"band_lo", "band_hi", "rr", *_PER_BAND["paper"], *_PER_BAND["standard"]})
 _MEASURED_PER_RUN = frozenset({"lam", "ent", "acc", "rr_lam", "lam_chance", "lam_mean", "lam_p"})
 
+#: What is measured where it is not the distances.
+OF_TITLES = {"floor": "noise floor", "excess": "excess over the noise floor"}
+
 #: From where to where a window is, in tables of windows.
 _EXTENTS = ("from_step", "to_step", "from_row", "to_row")
 
@@ -147,14 +150,20 @@ def _title(settings: Settings, windows: tuple[int, int] | None) -> str:
 
 
 def draw(
-    results: Results, settings: Settings, windows: tuple[int, int] | None, form: Literal["png", "svg", "pdf"]
+    results: Results,
+    settings: Settings,
+    windows: tuple[int, int] | None,
+    form: Literal["png", "svg", "pdf"],
+    of: str = "distance",
 ) -> Writer:
     """Return what writes a figure of the measures of every band over time."""
     from nntf_cli.figures import draw_windows, encode
 
     measures = ("lam", "ent") if settings.convention == "paper" else ("lam", "det", "entr")
     runs = [_over_time(name, parts, settings, measures) for name, parts in results]
-    content = encode(draw_windows(runs, measures, subtitle=_title(settings, windows)), form)
+    title = _title(settings, windows)
+    subtitle = f"{OF_TITLES[of]}: {title}" if of in OF_TITLES else title
+    content = encode(draw_windows(runs, measures, subtitle=subtitle), form)
     return lambda stream: stream.write(content)
 
 

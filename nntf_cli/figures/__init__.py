@@ -5,8 +5,9 @@
 (``shown`` says of which), ``classes`` how classes fare, in ``stripes``, ``confusion`` which are taken for which,
 ``pixels`` samples over time. They share ``heatmap`` (one matrix with axes and colour bar), ``scales`` (colours of
 values), ``palette`` (of right and wrong, and of classes), ``cells`` (matrix to pixels), ``ticks``, ``layout``
-(placement), ``titles`` (of panels), ``greys`` (what grey means), ``text`` and ``style`` (settings, file formats).
-Figures are made by ``Figure`` and the Agg canvas, never by pyplot, and look the same whatever a ``matplotlibrc`` says.
+(placement), ``titles`` (of panels), ``greys`` (what grey means), ``chance`` (what pale means), ``text`` and ``style``
+(settings, file formats). Figures are made by ``Figure`` and the Agg canvas, never by pyplot, and look the same
+whatever a ``matplotlibrc`` says.
 """
 
 import nntf_cli.figures.backend  # noqa: F401  first: imports matplotlib where the surroundings are hostile

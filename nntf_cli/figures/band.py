@@ -57,6 +57,8 @@ def _band_text(matrix: Matrix, band: Band) -> str:
         value = "difference"
     elif matrix.metric == "hamming":
         value = "Hamming distance"
+    elif matrix.of != "distance":
+        value = "noise floor" if matrix.of == "floor" else "excess"
     below = "\u2264" if band.closed else "<"
     return f"recurrence: {_edge(band.lo)} \u2264 {value} {below} {_edge(band.hi)}"
 

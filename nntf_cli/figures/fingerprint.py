@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from nntf_cli.figures.cells import Grid, fit_grid
+from nntf_cli.figures.chance import write_chance
 from nntf_cli.figures.greys import write_greys
 from nntf_cli.figures.heatmap import (
     ALL_LABELS,
@@ -25,6 +26,7 @@ from nntf_cli.figures.underneath import draw_underneath
 from nntf_cli.model import Axis, Difference, Fingerprint
 
 HEADING = 270  #: points that a heading may have above a picture that is narrower
+_WHAT = {"floor": ": distance by chance", "excess": ": distance beyond chance"}
 _BETWEEN = {"flows": "distance between transitions", "hamming": "Hamming distance between snapshots"}
 
 
@@ -108,6 +110,7 @@ def _draw_with_bar(
     label_columns(page, lowest, axis, heatmap, named=named)
     room = max(bar.right - box.left, page.px(HEADING))
     write_greys(page, scale, [(matrix, heatmap.grid)], box.left, page.extent.bottom + page.px(4), room)
+    write_chance(page, [matrix], box.left, room)
     return heatmap, bar
 
 
@@ -135,9 +138,10 @@ def default_title(matrix: Matrix) -> str:
         same = run and run == matrix.b.columns.run and a != run
         return f"{run}: {a} \u2212 {b}" if same else f"{a} \u2212 {b}"
     rows, columns = axis_name(matrix.axes.rows), axis_name(matrix.axes.columns)
+    what = _WHAT.get(matrix.of, "")
     if matrix.axes.is_cross and (rows or columns):
-        return f"{rows or 'A'} \u00d7 {columns or 'B'}"
-    return columns or "training fingerprint"
+        return f"{rows or 'A'} \u00d7 {columns or 'B'}{what}"
+    return f"{columns or 'training fingerprint'}{what}"
 
 
 def describe(matrix: Matrix, grid: Grid) -> str:

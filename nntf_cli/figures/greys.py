@@ -73,6 +73,8 @@ def _define(matrix: Matrix, one: bool, both: bool, *, mixed: bool) -> str:
     if isinstance(matrix, Difference):
         return ""
     mostly = "mostly " if mixed else ""
+    if matrix.of == "excess":
+        return f"{mostly}no excess, by definition"
     if not _is_relative(matrix):
         return f"light: {mostly}in both transitions, dark: in one" if one and both else ""
     if one and both:

@@ -11,6 +11,7 @@ from matplotlib.image import AxesImage
 
 from nntf_cli.errors import InputError
 from nntf_cli.figures.cells import Grid, Quiet, Side, block_means, enlarge, fit_grid, quiet_of, quiet_share
+from nntf_cli.figures.chance import pale
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import Matrix, Scale, axis_name, rgb
 from nntf_cli.figures.style import FAINT
@@ -72,10 +73,11 @@ def pixels_of(
 ) -> np.ndarray:
     """Return the picture of a matrix, one uint8 RGBA value per pixel; row 0 is at the top.
 
-    Cells in quiet rows and columns are grey, and not in the mean of a block that has other cells too.
+    Cells in quiet rows and columns are grey, and not in the mean of a block that has other cells too. Those of an
+    excess that do not stand out from chance are pale.
     """
     quiet = quiet_of(matrix) if quiet is None else quiet
-    rgba = scale.paint(block_means(matrix.values, grid, quiet, change))
+    rgba = pale(scale.paint(block_means(matrix.values, grid, quiet, change)), matrix, grid, quiet)
     off, both = quiet_share(grid, quiet)
     rgba[off] = rgb(scale.quiet_one)
     rgba[both] = rgb(scale.quiet_both)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from nntf_cli.errors import ParameterError
 from nntf_cli.figures.cells import fit_grid
+from nntf_cli.figures.chance import write_chance
 from nntf_cli.figures.greys import write_greys
 from nntf_cli.figures.heatmap import (
     Heatmap,
@@ -38,7 +39,7 @@ def draw_panels(
     matrices: Sequence[Fingerprint] | Sequence[Difference],
     titles: Sequence[Title],
     *,
-    differences: Sequence[Difference] = (),
+    differences: Sequence[Matrix] = (),
     difference_titles: Sequence[Title] = (),
     subtitle: str = "",
     style: Style = DEFAULT_STYLE,
@@ -52,10 +53,10 @@ def draw_panels(
     titles : sequence of str or of sequence of str
         One per matrix; a sequence has one line each. A line too long for its panel is made smaller, then cut in
         its middle, so that the value it ends in stays.
-    differences : sequence of Difference
-        On a scale of their own. A single one stands to the right of up to five matrices; others below: between
-        the panels they compare where there is one less of them, or half as many, as of ``matrices``; else from
-        the left.
+    differences : sequence of Difference or of Fingerprint
+        What comes of comparing them, or their excess over the noise floor, on a scale of their own. A single one
+        stands to the right of up to five matrices; others below: between the panels they compare where there is one
+        less of them, or half as many, as of ``matrices``; else from the left.
     difference_titles : sequence of str or of sequence of str
         One per difference.
     subtitle : str
@@ -202,8 +203,14 @@ class _Group:
     def explain(self, top: int, least: int) -> None:
         """Write what grey means, in a text as wide as the panels and at least ``least`` pixels."""
         left = self._drawn[0].box.left
-        drawn = [(matrix, heatmap.grid) for matrix, heatmap in zip(self.matrices, self._drawn, strict=True)]
-        write_greys(self._page, self._scale, drawn, left, top, max(self.right - left, least))
+        # of what several panels say about one run, once is enough
+        panels = {
+            id(matrix.axes): (matrix, heatmap.grid) for matrix, heatmap in zip(self.matrices, self._drawn, strict=True)
+        }
+        drawn = list(panels.values())
+        room = max(self.right - left, least)
+        write_greys(self._page, self._scale, drawn, left, top, room)
+        write_chance(self._page, self.matrices, left, room)
 
 
 def _draw_one_row(page: Page, group: _Group, compared: _Group, side: float) -> None:

@@ -91,7 +91,7 @@ def scale_for(matrices: Sequence[Matrix], style: Style) -> Scale:
     """Return the one scale that all ``matrices`` are drawn on.
 
     Distances normalised by flows or by samples have the fixed range [0, 1]; counts start at 0 and end at the
-    largest; differences are symmetric around 0. What is in a quiet row or column does not count.
+    largest; differences and excesses are symmetric around 0. What is in a quiet row or column does not count.
 
     Raises
     ------
@@ -113,6 +113,12 @@ def scale_for(matrices: Sequence[Matrix], style: Style) -> Scale:
         short = "difference of distances" + (unit or " d")
         label = difference_label(first) + unit if len(matrices) == 1 else short
         return Scale(_norm(-end, end), cmap, label, QUIET_DIFFERENCE, QUIET_DIFFERENCE, short=short)
+    if kinds[0] == _EXCESS:
+        end = max(-low, high) or 1.0
+        label = "excess over chance (d \u2212 noise floor)"
+        return Scale(
+            _norm(-end, end), style.colour_map(DIVERGING), label, QUIET_DIFFERENCE, QUIET_DIFFERENCE, short="excess"
+        )
     if kinds[0] == _BARE and low < 0:
         end = max(-low, high)
         return Scale(_norm(-end, end), style.colour_map(DIVERGING), "value")
@@ -120,11 +126,14 @@ def scale_for(matrices: Sequence[Matrix], style: Style) -> Scale:
         return Scale(_norm(0, 1), style.colour_map(SEQUENTIAL), "distance d")
     counts = kinds[0] in (_SAMPLES, _HAMMING, _BARE)
     cmap = style.colour_map(SEQUENTIAL if kinds[0] in (_FLOWS, _SHARES) else COUNTS)
-    return Scale(_norm(0, high or 1), cmap, _LABELS[kinds[0]], whole=counts and kinds[0] != _BARE)
+    floors = all(isinstance(matrix, Fingerprint) and matrix.of == "floor" for matrix in matrices)
+    label = "noise floor (d by chance)" if floors else _LABELS[kinds[0]]
+    return Scale(_norm(0, high or 1), cmap, label, whole=counts and kinds[0] != _BARE)
 
 
 _FLOWS, _SHARES, _SAMPLES = "distances (Eq. 1)", "distances by share of samples", "distances in samples"
 _HAMMING, _HAMMING_SHARES = "Hamming distances", "Hamming distances by share of samples"
+_EXCESS = "excesses over the noise floor"
 _BARE, _DIFFERENCE, _DIFFERENCE_SAMPLES = "bare matrices", "differences", "differences in samples"
 _LABELS = {
     _FLOWS: "distance d (Eq. 1)",
@@ -141,6 +150,8 @@ def _kind(matrix: Matrix) -> str:
     samples = matrix.normalize == "none" or (matrix.metric == "hamming" and matrix.normalize != "samples")
     if isinstance(matrix, Difference):
         return _DIFFERENCE_SAMPLES if samples else _DIFFERENCE
+    if matrix.of == "excess":
+        return _EXCESS
     if matrix.metric == "hamming":
         return _HAMMING if samples else _HAMMING_SHARES
     if matrix.metric is None and matrix.normalize is None:

@@ -32,6 +32,7 @@ COST_PER_SHARED = 1.5e-9  # compare one cell of two transitions
 COST_PER_ENTRY = 150e-9  # one matrix entry, in all bands
 COST_PER_DIFFERENCE = 0.3e-9  # compare one label of two snapshots
 COST_PER_FOLLOWED = 20e-9  # follow a sample over one snapshot
+COST_PER_SPLIT = 25e-9  # tell of one number of moves how two transitions may have come by them
 
 
 #: How many flows each transition has, and of all of them from, to and count.
@@ -47,6 +48,7 @@ class Engine(Protocol):
     shared_moves: Callable[[Flows, Flows | None], np.ndarray]
     distances: Callable[[Flows, Flows | None, int, np.dtype[Any]], np.ndarray]
     distance_panels: Callable[[Flows, int], Iterator[np.ndarray] | None]
+    noise_floor: Callable[[Flows, Flows | None], tuple[np.ndarray, np.ndarray]]
     count_differences: Callable[[np.ndarray, np.ndarray, int, int, bool, np.ndarray], None]
     is_symmetric: Callable[[np.ndarray], bool]
     band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]

@@ -13,7 +13,7 @@ from nntf_cli.threads import for_each
 
 __all__ = [
     "band_lines", "count_differences", "count_moves", "count_stays", "distance_panels", "distances", "finish",
-    "histories", "is_symmetric", "mirror", "shared_moves", "tally_changes", "tally_first",
+    "histories", "is_symmetric", "mirror", "noise_floor", "shared_moves", "tally_changes", "tally_first",
 ]  # fmt: skip
 
 #: Widest label range whose moves are counted in a table instead of by sorting.
@@ -251,3 +251,10 @@ def band_lines(
     from nntf_cli.kernels import runs  # a fingerprint alone need not wait for it
 
     return runs.band_lines(values, lows, highs, closed, theiler, theiler_vertical)
+
+
+def noise_floor(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distances to expect by chance, and their deviations; see :mod:`nntf_cli.kernels.noise`."""
+    from nntf_cli.kernels import noise  # a fingerprint alone need not wait for it
+
+    return noise.noise_floor(a, b)

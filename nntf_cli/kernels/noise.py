@@ -1,0 +1,238 @@
+"""How far apart two transitions are by chance alone, in closed form: formulas, and the loops in numpy.
+
+Of two transitions with S >= R moves, N = S + R together, a cell in which c moved has A of the first. If both drew their
+moves from one distribution, then given what moved in both together every way to choose S of the N moves is equally
+likely: A is hypergeometric, and X = Σ (c - 2A)+ over the cells is what is left to chance of Σ |2A - c| = S - R + 2X.
+
+All that is needed of a cell is p = P(A = m) and P(A <= m), m the largest number below c / 2. Partial sums of a
+polynomial times a hypergeometric weight up to m are closed forms of these two (by summation by parts; Diaconis &
+Zabell, Statistical Science 6, 1991, have the first), and both follow from those for c - 1 by a few multiplications. So
+there is no logarithm and no exponential, and the same result everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nntf_cli.kernels.vectorized import mirror
+from nntf_cli.model import Flows
+from nntf_cli.progress import task
+
+#: Below this probability the rest of a tail is nothing: with S >= R, P(A <= m) is then below 1e-16.
+TINY = 1e-20
+
+#: What is added up over the cells of two transitions: mean and variance of (c - 2A)+, then its components along the
+#: first and the second orthogonal polynomial of A, and their squares.
+SUMS = 6
+
+TITLE = "estimating the noise floor"
+
+#: Entries of a table of numbers of cells, at most.
+_TABLE = 2**23
+
+
+def of_cell(c: int, m: int, s: Any, r: Any, n: Any, n1: Any, n2: Any, left1: Any, p: Any, below: Any) -> Any:
+    """Return the first four :data:`SUMS` of a cell with c < n moves; numbers, or arrays with a place per pair.
+
+    ``n1``, ``n2`` and ``left1`` are n - 1, n - 2 and n - c - 1, at least 1; ``p`` is P(A = m), ``below`` P(A <= m).
+    The components are those by which this cell covaries with others: E[X Q] / (n - c) ... of monic Hahn polynomials Q.
+    """
+    left = n - c
+    mean = c * (s / n)
+    lead = 2.0 * mean - c
+    t = (c - m) * (s - m) * p
+    variance = mean * (r / n) * left / n1
+    deviation = t / n  # Σ (mean - a) p(a) up to m
+    square = variance * below - (m + 1 - mean - (c + s - 2.0 * mean) / n) * t / n1  # Σ (a - mean)² p(a) up to m
+    expected = 2.0 * deviation - lead * below
+    spread = lead * lead * below - 4.0 * lead * deviation + 4.0 * square - expected * expected
+    first = (lead * deviation - 2.0 * square) / left
+    second = t / n1 * ((2 * m - c) * (m - (c - 1) * (s - 1.0) / n2) + 2.0 * m * (r - c + m) / n2) / (left * left1)
+    return expected, spread, first, second
+
+
+def one_more(c: int, m: int, s: Any, r: Any, n: Any, p: Any, below: Any) -> Any:
+    """Return p and below of a cell with c + 1 < n moves from those with c."""
+    left = n - c
+    if c % 2:
+        return p * ((c + 1) * (r - (c - m))) / ((c + 1 - m) * left), below - p * ((s - m) / left)
+    return p * ((c + 1) * (s - m)) / ((m + 1) * left), below + p * ((c - m) * (s - m)) / ((m + 1) * left)
+
+
+def finish(sums: np.ndarray, moved: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn sums over cells into the expected distance and its standard deviation.
+
+    Parameters
+    ----------
+    sums : ndarray of float64, shape (SUMS, n)
+        Of each pair.
+    moved, others : ndarray of float64, shape (n,)
+        S and R of each pair, in any order; 0 where a transition is quiet.
+
+    Notes
+    -----
+    Cells covary by having to add up to S. Along the k-th Hahn polynomials two cells covary by the product of something
+    of each, so a sum over pairs of cells is the square of one over cells. Two orders are taken; the rest is of the
+    order of one over the square of the number of cells.
+    """
+    s, r = np.maximum(moved, others), np.minimum(moved, others)
+    n = s + r
+    n1, n2, n3 = np.maximum(n - 1, 1), np.maximum(n - 2, 1), np.maximum(n - 3, 1)
+    mean, spread, first, first_squares, second, second_squares = sums
+    inverse = np.divide(n * n * n1, s * r, out=np.zeros(len(n)), where=r > 0)
+    variance = spread - (first * first - first_squares) * inverse
+    pairs = 2.0 * (s * (s - 1)) * (r * (r - 1))
+    inverse = np.divide((n * n1 * n2 * n3) * (n1 * n2), pairs, out=np.zeros(len(n)), where=(r > 1) & (n > 3))
+    variance += (second * second - second_squares) * inverse
+    # X is a whole number: where it does not vary, neither may what rounding left of it
+    constant = variance <= 1e-9 + 1e-12 * spread
+    mean = np.minimum(np.where(constant, np.rint(mean), mean), r)
+    below = np.maximum(n, 1)
+    return (s - r + 2.0 * mean) / below, 2.0 * np.sqrt(np.where(constant, 0.0, variance)) / below
+
+
+def number_cells(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return numbers, from 0 on, for the cells of the flows of a and of b, and how many there are."""
+    other = a if b is None else b
+    width = np.uint64(max(a.n_classes, other.n_classes))
+    both = [a] if b is None else [a, b]
+    cells = np.concatenate([f.from_class.astype(np.uint64) * width + f.to_class.astype(np.uint64) for f in both])
+    known, number = np.unique(cells, return_inverse=True)
+    number = number.astype(np.int32)
+    return number[: len(a.count)], number[-len(other.count) :] if len(other.count) else number[:0], len(known)
+
+
+def noise_floor(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distance to expect by chance of every two transitions, and its standard deviation.
+
+    Parameters
+    ----------
+    a, b : Flows
+        The transitions of rows and columns; those of a without b, and then a transition is 0 from itself.
+
+    Returns
+    -------
+    floor, deviation : ndarray of float64, shape (P_a, P_b)
+    """
+    other = a if b is None else b
+    floor, deviation = (np.zeros((a.n_transitions, other.n_transitions)) for _ in range(2))
+    counter = _CellCounter(a, b)
+    moved, others = a.moved.astype(np.float64), other.moved.astype(np.float64)
+    with task(TITLE, counter.n_pairs) as done:
+        for pieces in counter.blocks():
+            i = np.concatenate([np.full(piece.n, piece.row) for piece in pieces])
+            j = np.concatenate([np.arange(piece.first, piece.first + piece.n) for piece in pieces])
+            sums = _add_up(counter.table(pieces), moved[i], others[j])
+            floor[i, j], deviation[i, j] = finish(sums, moved[i], others[j])
+            done(len(i))
+    if b is None:
+        mirror(floor)
+        mirror(deviation)
+    return floor, deviation
+
+
+class _Piece(NamedTuple):
+    """Some pairs of a row."""
+
+    row: int
+    first: int  #: column
+    n: int  #: columns
+
+
+class _CellCounter:
+    """Counts the cells of every pair by how much moved in them."""
+
+    def __init__(self, a: Flows, b: Flows | None) -> None:
+        self._a, self._b, self._symmetric = a, a if b is None else b, b is None
+        self._cells, self._others, n_cells = number_cells(a, b)
+        self._dense = np.zeros(n_cells, dtype=np.int64)
+        self._transition = np.repeat(np.arange(self._b.n_transitions), np.diff(self._b.start))
+        self._width = 1 + int(self._a.count.max(initial=0)) + int(self._b.count.max(initial=0))
+
+    def _n_columns(self, i: int) -> int:
+        return i if self._symmetric else self._b.n_transitions
+
+    @property
+    def n_pairs(self) -> int:
+        """How many pairs there are."""
+        return sum(map(self._n_columns, range(self._a.n_transitions)))
+
+    def blocks(self) -> Iterator[list[_Piece]]:
+        """Yield pieces whose table together is no larger than it may be, unless it is that of one pair."""
+        most = max(1, _TABLE // self._width)
+        block: list[_Piece] = []
+        for i in range(self._a.n_transitions):
+            for first in range(0, self._n_columns(i), most):
+                piece = _Piece(i, first, min(most, self._n_columns(i) - first))
+                if block and sum(known.n for known in block) + piece.n > most:
+                    yield block
+                    block = []
+                block.append(piece)
+        if block:
+            yield block
+
+    def table(self, pieces: list[_Piece]) -> np.ndarray:
+        """Return how many cells have c moves, (c, pair)."""
+        return np.concatenate([self._piece(piece) for piece in pieces], axis=1)
+
+    def _piece(self, piece: _Piece) -> np.ndarray:
+        mine = slice(self._a.start[piece.row], self._a.start[piece.row + 1])
+        cells, counts = self._cells[mine], self._a.count[mine].astype(np.int64)
+        theirs = slice(self._b.start[piece.first], self._b.start[piece.first + piece.n])
+        self._dense[cells] = counts
+        shared = self._dense[self._others[theirs]]
+        self._dense[cells] = 0
+        column = self._transition[theirs] - piece.first
+        size = self._width * piece.n
+        table = np.bincount((shared + self._b.count[theirs]) * piece.n + column, minlength=size)
+        table -= np.bincount((shared * piece.n + column)[shared > 0], minlength=size)
+        table = table.reshape(self._width, piece.n)
+        table += np.bincount(counts, minlength=self._width)[:, None]
+        return table
+
+
+def _add_up(table: np.ndarray, moved: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the :data:`SUMS` of every pair; all pairs take a step from c to c + 1 at once."""
+    s, r = np.maximum(moved, others), np.minimum(moved, others)
+    sums = np.zeros((SUMS, len(s)))
+    live = np.flatnonzero(r > 0)
+    s, r = s[live], r[live]
+    n = s + r
+    p, below = r / n, r / n
+    needed = table.sum(axis=1)
+    last = int(np.flatnonzero(needed)[-1]) if needed.any() else 0
+    for c in range(1, last + 1):
+        m = (c - 1) // 2
+        if needed[c]:
+            number = table[c, live]
+            which = np.flatnonzero(number)
+            _add_cells(c, m, number[which], s[which], r[which], p[which], below[which], live[which], sums)
+        with np.errstate(under="ignore"):
+            p, below = one_more(c, m, s, r, n, p, below)
+        alive: np.ndarray = np.greater_equal(p, TINY)
+        if not alive.all():
+            live, s, r, n, p, below = live[alive], s[alive], r[alive], n[alive], p[alive], below[alive]
+            if not len(live):
+                break
+    return sums
+
+
+def _add_cells(
+    c: int,
+    m: int,
+    number: np.ndarray,
+    s: np.ndarray,
+    r: np.ndarray,
+    p: np.ndarray,
+    below: np.ndarray,
+    where: np.ndarray,
+    sums: np.ndarray,
+) -> None:
+    n = s + r
+    n1, n2, left1 = (np.maximum(x, 1.0) for x in (n - 1.0, n - 2.0, n - c - 1.0))
+    mean, spread, first, second = of_cell(c, m, s, r, n, n1, n2, left1, p, below)
+    for total, value in zip(sums, (mean, spread, first, first * first, second, second * second), strict=True):
+        total[where] += number * value

@@ -1,0 +1,102 @@
+"""The noise floor, compiled; :mod:`nntf_cli.kernels.noise` has the formulas and says what is computed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nntf_cli.kernels import noise
+from nntf_cli.kernels._jit import inner, jit
+from nntf_cli.kernels.vectorized import mirror
+from nntf_cli.model import Flows
+from nntf_cli.progress import task
+from nntf_cli.threads import for_each
+
+_of_cell, _one_more = inner(noise.of_cell), inner(noise.one_more)
+_TINY = noise.TINY
+
+
+def noise_floor(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the expected distances and their deviations; see :mod:`nntf_cli.kernels.noise`."""
+    other = a if b is None else b
+    shape = a.n_transitions, other.n_transitions
+    floor, deviation = np.zeros(shape), np.zeros(shape)
+    cells, others, n_cells = noise.number_cells(a, b)
+    moved, moved_others = a.moved.astype(np.float64), other.moved.astype(np.float64)
+    width = 1 + int(a.count.max(initial=0)) + int(other.count.max(initial=0))
+
+    def row(i: int) -> None:
+        n = i if b is None else shape[1]
+        sums = np.zeros((n, noise.SUMS))
+        mine = slice(a.start[i], a.start[i + 1])
+        room = np.zeros(n_cells, dtype=np.int32), np.zeros(width, dtype=np.int64)
+        _add_up(cells[mine], a.count[mine], others, other.count, other.start, moved[i], moved_others, *room, sums)
+        floor[i, :n], deviation[i, :n] = noise.finish(sums.T, np.full(n, moved[i]), moved_others[:n])
+        done(n)
+
+    # the longest rows first, so that threads end together
+    with task(noise.TITLE, shape[0] * (shape[0] - 1) / 2 if b is None else shape[0] * shape[1]) as done:
+        for_each(row, range(shape[0] - 1, -1, -1))
+    if b is None:
+        mirror(floor)
+        mirror(deviation)
+    return floor, deviation
+
+
+@jit
+def _add_up(
+    cells: np.ndarray,
+    counts: np.ndarray,
+    others: np.ndarray,
+    their_counts: np.ndarray,
+    start: np.ndarray,
+    moved: float,
+    moved_others: np.ndarray,
+    dense: np.ndarray,
+    number: np.ndarray,
+    sums: np.ndarray,
+) -> None:
+    """Compare one transition with others, of which there are as many as rows of ``sums``."""
+    mine = np.zeros(len(number), dtype=np.int64)
+    most = np.int64(0)
+    for x in range(len(cells)):
+        c = np.int64(counts[x])
+        dense[cells[x]] = c
+        mine[c] += 1
+        if c > most:
+            most = c
+    for j in range(len(sums)):
+        largest = most
+        number[: most + 1] = mine[: most + 1]
+        for y in range(start[j], start[j + 1]):
+            shared = np.int64(dense[others[y]])
+            c = shared + np.int64(their_counts[y])
+            if shared > 0:
+                number[shared] -= 1
+            number[c] += 1
+            if c > largest:
+                largest = c
+        _add_cells(number, largest, max(moved, moved_others[j]), min(moved, moved_others[j]), sums[j])
+        number[: largest + 1] = 0
+
+
+@inner
+def _add_cells(number: np.ndarray, largest: np.int64, s: float, r: float, sums: np.ndarray) -> None:
+    n = s + r
+    if r == 0.0:
+        return
+    n1, n2 = max(n - 1.0, 1.0), max(n - 2.0, 1.0)
+    p, below = r / n, r / n
+    for c in range(1, largest + 1):
+        m = (c - 1) // 2
+        if number[c] > 0:
+            left1 = max(n - c - 1.0, 1.0)
+            mean, spread, first, second = _of_cell(c, m, s, r, n, n1, n2, left1, p, below)
+            sums[0] += number[c] * mean
+            sums[1] += number[c] * spread
+            sums[2] += number[c] * first
+            sums[3] += number[c] * (first * first)
+            sums[4] += number[c] * second
+            sums[5] += number[c] * (second * second)
+        p, below = _one_more(c, m, s, r, n, p, below)
+        if p < _TINY:
+            return
