@@ -125,6 +125,18 @@ def test_marks_are_where_they_belong():
     assert "left rule" not in texts(draw_classes(view, style=SMALL))
 
 
+def test_where_few_classes_can_be_named_the_marked_ones_are():
+    view = random_view(600, 20)
+    chosen = np.random.default_rng(1).choice(600, 5, replace=False).tolist()
+    figure = draw_classes(view, marks=[Mark(3, k, "left", 0.5) for k in chosen], style=Style(size=3, dpi=80))
+    assert_clean(figure)
+    names = {text.get_text() for text in figure.texts}
+    places = np.argsort(np.argsort(view.clusters, kind="stable"))[chosen]
+    far_apart = [k for k, place in zip(chosen, places, strict=True) if (np.abs(places - place) < 20).sum() == 1]
+    assert far_apart
+    assert {f"class {k}" for k in far_apart} <= names
+
+
 @pytest.mark.parametrize("measure", ["share", "inflow", "outflow", "precision"])
 def test_other_measures(measure):
     values = np.random.default_rng(0).integers(0, 50, (4, 6)) / (50 if measure in ("share", "precision") else 1)

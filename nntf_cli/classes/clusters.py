@@ -12,8 +12,8 @@ from nntf_cli.progress import task
 #: By error, easy to hard; by name; by cluster, easy to hard; the most restless first.
 ORDERS = ("error", "name", "cluster", "change")
 
-#: Starts of k-means, of which the best result is taken, and iterations of each: it mostly ends after a dozen.
-_STARTS, _ITERATIONS = 10, 100
+#: Starts of k-means, of which the best result is taken; rounds of iterations of each, and iterations of a round.
+_STARTS, _ROUNDS, _ITERATIONS = 10, 20, 5
 
 
 def cluster_classes(error: np.ndarray, n_clusters: int = 4, seed: int = 0) -> np.ndarray:
@@ -63,7 +63,7 @@ def _filled(curves: np.ndarray) -> np.ndarray:
 
 
 def _best_of_several(curves: np.ndarray, n_clusters: int, seed: int) -> np.ndarray:
-    from scipy.cluster.vq import ClusterError, kmeans2
+    from scipy.cluster.vq import ClusterError
 
     distinct = np.unique(curves, axis=0)
     n_clusters = min(n_clusters, len(distinct))
@@ -74,13 +74,29 @@ def _best_of_several(curves: np.ndarray, n_clusters: int, seed: int) -> np.ndarr
         for start in _starts(distinct, n_clusters, seed):
             done(1)
             try:
-                centres, found = kmeans2(curves, start, _ITERATIONS, minit="matrix", missing="raise")
+                centres, found = _settled(curves, start)
             except ClusterError:  # a cluster lost all of its classes
                 continue
             spread = float(((curves - centres[found]) ** 2).sum())
             if spread < least * (1 - 1e-9):  # a rounding error does not make a better one
                 least, best = spread, found
     return _nearest(curves, distinct, n_clusters) if best is None else best.astype(np.int64)
+
+
+def _settled(curves: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return centres, and the cluster of each curve, when no curve changes its cluster any more.
+
+    The library's own iterations go on until they are used up, so they are asked for in rounds.
+    """
+    from scipy.cluster.vq import kmeans2
+
+    before = np.full(len(curves), -1)
+    for _ in range(_ROUNDS):
+        centres, found = kmeans2(curves, centres, _ITERATIONS, minit="matrix", missing="raise")
+        if np.array_equal(found, before):
+            break
+        before = found
+    return centres, before
 
 
 def _starts(distinct: np.ndarray, n_clusters: int, seed: int) -> Iterator[np.ndarray]:

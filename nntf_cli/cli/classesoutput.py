@@ -230,7 +230,7 @@ def rows_of_steps(log: LabelLog, steps: Sequence[int]) -> list[int]:
 # -- figures
 
 
-def view_of(log: LabelLog, counted: ClassTally, wanted: Wanted = Wanted()) -> tuple[ClassView, str]:  # noqa: B008
+def view_of(log: LabelLog, counted: ClassTally, wanted: Wanted) -> tuple[ClassView, str]:
     """Return what :func:`~nntf_cli.figures.draw_classes` draws, and a subtitle.
 
     Other splits of the log are counted too, for the curves of their errors.

@@ -81,8 +81,8 @@ def draw_classes(
 
     Above are, column for column, the error rate of all samples of each split, and one stripe for the mean of each
     cluster. Classes of a cluster stand together; a bracket says which. Where there are more classes than lines of text,
-    only some are named; where there are more than pixels, neighbours in the same cluster share one and are averaged.
-    After the small multiples of DeepTracker (Liu et al., ACM TIST 10(1), 2018).
+    only some are named, first those with the largest marks; where there are more than pixels, neighbours in the same
+    cluster share one and are averaged. After the small multiples of DeepTracker (Liu et al., ACM TIST 10(1), 2018).
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def draw_classes(
     means = _draw_means(page, view, columns, scale, top)
     parts = arrange(page, shown, view.clusters if means else None, columns.length, means or top)
     plot, box = _draw_stripes(page, view, parts, columns, scale)
-    left, n_named = _name_classes(page, view, parts)
+    left, n_named = _name_classes(page, view, parts, marks)
     if means:
         _bracket(page, parts, left)
     _put_marks(plot, parts, marks)
@@ -225,9 +225,9 @@ def _draw_stripes(page: Page, view: ClassView, parts: Sequence[Part], columns: S
     return plot, box
 
 
-def _name_classes(page: Page, view: ClassView, parts: Sequence[Part]) -> tuple[int, int]:
+def _name_classes(page: Page, view: ClassView, parts: Sequence[Part], marks: Sequence[Mark]) -> tuple[int, int]:
     """Write names to the left of the stripes; return where the longest begins, and how many there are."""
-    left, places = 0, named(page, parts)
+    left, places = 0, named(page, parts, [mark.class_ for mark in sorted(marks, key=lambda mark: -mark.weight)])
     for one, middle in places:
         text = fit(plain(view.names[one]) or str(one), TINY, _ROOM)
         box = page.text(-page.px(5), middle - page.px(1.25 * TINY) / 2, text, size=TINY, align="right")

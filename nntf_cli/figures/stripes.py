@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,20 +80,26 @@ def _stripe_height(page: Page, n: int, width: float) -> tuple[int, int]:
     return side.pixels, side.block
 
 
-def named(page: Page, parts: Sequence[Part]) -> list[tuple[int, float]]:
+def named(page: Page, parts: Sequence[Part], first: Sequence[int] = ()) -> list[tuple[int, float]]:
     """Return the classes whose names have room beside their stripes, and where these are.
 
-    All have where stripes are as high as a line. Else names stand at even distances, from the first of each cluster.
+    All have where stripes are as high as a line. Else those of ``first`` go before, as far as they do not touch, and
+    others stand at even distances, from the first of each cluster.
     """
     line = page.px(1.35 * TINY)
-    places: list[tuple[int, float]] = []
+    middles = {int(one): part.middle(k) for part in parts for k, one in enumerate(part.classes)}
+    wanted = [one for one in first if one in middles]
     for part in parts:
-        every = max(1, -(-line // part.side.pixels)) * part.side.block
-        for k in range(0, len(part.classes), every):
-            middle = part.middle(k)
-            if not places or middle - places[-1][1] >= line:
-                places.append((int(part.classes[k]), middle))
-    return places
+        wanted += part.classes[:: max(1, -(-line // part.side.pixels)) * part.side.block].tolist()
+    chosen: dict[int, float] = {}
+    taken: list[float] = []  # where names are, sorted
+    for one in wanted:
+        middle = middles[one]
+        place = bisect_left(taken, middle)
+        if all(abs(middle - other) >= line for other in taken[max(0, place - 1) : place + 1]):
+            chosen[one] = middle
+            taken.insert(place, middle)
+    return list(chosen.items())
 
 
 def paint(parts: Sequence[Part], values: np.ndarray, columns: Side, scale: Scale) -> np.ndarray:
