@@ -34,7 +34,7 @@ ORDERS = ("error", "name", "cluster", "change")
               help="Order of the classes: by mean error (easy to hard), by name, by cluster (easy to hard), by how "
               "much what is shown goes up and down (most first).  [default: by number; in the figure by cluster, where "
               "true classes are known]")
-@click.option("--clusters", type=click.IntRange(min=1), metavar="N",
+@click.option("--clusters", type=click.IntRange(1, 100), metavar="N",
               help="Cluster classes whose error rates evolve alike (k-means), and name the cluster of each.  "
               "[default: 4, where they are needed]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",

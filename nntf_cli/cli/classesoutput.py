@@ -105,6 +105,7 @@ def class_table(counted: ClassTally, wanted: Wanted, only: Sequence[int] | None,
     import numpy as np
 
     from nntf_cli.artifacts.longtables import LongTable
+    from nntf_cli.artifacts.tables import printable
 
     clusters = _clusters(counted, wanted) if wanted.clusters is not None or wanted.sort == "cluster" else None
     order = _order(counted, wanted, wanted.sort, clusters) if wanted.sort else np.arange(counted.n_classes)
@@ -123,7 +124,7 @@ def class_table(counted: ClassTally, wanted: Wanted, only: Sequence[int] | None,
             filled = _columns_of(counted, order[first : first + several], clusters)
             yield [filled[column] for column in shown]
 
-    title = f"classes of {counted.run} ({counted.split})"
+    title = printable(f"classes of {counted.run} ({counted.split})")
     about = {"run": counted.run, "split": counted.split}
     return LongTable(shown, len(order) * counted.n_snapshots, blocks, title, _MEASURED, about)
 
@@ -168,6 +169,7 @@ def _columns_of(counted: ClassTally, classes: np.ndarray, clusters: np.ndarray |
 def confusion_table(found: Confusion, for_people: bool) -> LongTable:
     """Return a table with a row per pair of a true and a predicted class."""
     from nntf_cli.artifacts.longtables import LongTable, cells
+    from nntf_cli.artifacts.tables import printable
 
     two = len(found.step) > 1
     columns = [
@@ -195,7 +197,7 @@ def confusion_table(found: Confusion, for_people: bool) -> LongTable:
                 filled[f"{end[1:]}_step" if two else "step"] = [int(found.step[k])] * len(true)
             yield [filled[column] for column in shown]
 
-    title = f"confusions of {found.run} ({found.split}), {_when(found)}"
+    title = printable(f"confusions of {found.run} ({found.split}), {_when(found)}")
     about = {"run": found.run, "split": found.split}
     return LongTable(shown, len(found.true), blocks, title, _MEASURED, about)
 
