@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 
 import numpy as np
@@ -10,9 +9,6 @@ import pytest
 
 import naive_classes
 import planted
-from nntf_cli.artifacts import longtables
-from nntf_cli.artifacts.tables import Table, format_table
-from nntf_cli.errors import LimitError
 from nntf_cli.labellog import open_log, write_log
 from running import refused, run, succeeded
 from threeruns import table_of
@@ -80,7 +76,6 @@ def test_formats_say_the_same(log):
     path = log[0]
     rows = rows_of(succeeded(run("classes", path)))
     listed = json.loads(succeeded(run("classes", path, "-t", "json")))
-    assert all((row.pop("run"), row.pop("split")) == ("run", "train") for row in listed)
     assert [row | {"name": row["name"].replace("=", "'=")} for row in listed] == rows
     text = succeeded(run("classes", path, "-t", "text")).decode().splitlines()
     assert text[0] == "classes of run (train)"
@@ -283,35 +278,9 @@ def test_a_bad_log_leaves_what_was_there(tmp_path, log):
     refused(run("classes", log[0], "-o", log[0], "-t", "csv"), 2, "is an input and would be overwritten")
 
 
-# Tables written block by block
-
-
-@pytest.mark.parametrize("fmt", ["text", "csv", "md", "tex", "json"])
-@pytest.mark.parametrize("n_rows", [0, 1, 7])
-def test_a_long_table_is_written_as_a_short_one(fmt, n_rows):
-    values = {"n": list(range(n_rows)), "x": [None, 0.1, 1 / 3, 2.0, None, 5e-9, 1.0][:n_rows],
-              "name": ["a", "=b", "c,d", 'e"', None, "|", "é"][:n_rows]}  # fmt: skip
-
-    def blocks():
-        for first in range(0, n_rows, 3):
-            yield [column[first : first + 3] for column in values.values()]
-
-    long = longtables.LongTable(list(values), n_rows, blocks, "title", frozenset({"x"}), {"run": "r"})
-    stream = io.BytesIO()
-    longtables.writer(long, fmt)(stream)
-    rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
-    table = Table(rows, list(values), "title", measured={"x"}, about={"run": "r"})
-    assert stream.getvalue().decode() == format_table(table, fmt)
-
-
-def test_cells_of_arrays():
-    assert longtables.cells(np.array([1.5, np.nan, np.inf])) == [1.5, None, None]
-    assert longtables.cells(np.array([1, 2], dtype=np.int32)) == [1, 2]
-
-
-def test_a_table_for_people_is_held_and_so_may_not_fit(monkeypatch):
-    monkeypatch.setattr("nntf_cli.memory.available", lambda: 2.0**20)
-    long = longtables.LongTable(["a"], 10**6, lambda: iter([[[1]]]))
-    with pytest.raises(LimitError, match="take -t csv"):
-        longtables.writer(long, "text")(io.BytesIO())
-    longtables.writer(long, "csv")(io.BytesIO())
+def test_tables_that_do_not_fit_are_refused(log, monkeypatch):
+    monkeypatch.setattr("nntf_cli.memory.available", lambda: 2.0**16)
+    refused(run("classes", log[0], "-t", "text"), 5, "a table of 96 rows for people needs", "take -t csv")
+    assert len(succeeded(run("classes", log[0], "-t", "csv")).splitlines()) == 97
+    monkeypatch.setattr("nntf_cli.memory.available", lambda: 2.0**13)
+    refused(run("classes", log[0], "-t", "csv"), 5, "the table needs", "--class")

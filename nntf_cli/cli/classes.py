@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +11,6 @@ from nntf_cli.cli.options import Choice
 from nntf_cli.cli.types import StepsType
 
 if TYPE_CHECKING:
-    from nntf_cli.artifacts.longtables import LongTable
     from nntf_cli.files.atomic import Writer
     from nntf_cli.model import LabelLog
 
@@ -68,25 +66,22 @@ def command(
       nntf classes run.h5 --confusion 40:50 -t text
     """
     # fmt: on
-    from nntf_cli.artifacts.longtables import writer
     from nntf_cli.artifacts.tables import ENDINGS
     from nntf_cli.cli.inputs import files_of, load_log
-    from nntf_cli.cli.outputs import bytes_writer, deliver, pick_format, picture_format
+    from nntf_cli.cli.outputs import bytes_writer, deliver, pick_format, picture_format, to_terminal
 
-    default = "text" if sys.stdout is not None and sys.stdout.isatty() else "csv"
-    form = pick_format(output, fmt, FORMATS, default, ENDINGS)
+    form = pick_format(output, fmt, FORMATS, "text" if to_terminal() else "csv", ENDINGS)
     picture = None if figure is None else picture_format(figure, "--figure")
     if figure is not None and figure == output:
         raise click.UsageError("the table and the figure need a file each")
     if steps is not None:
         _refuse_with_confusion({"--show": show, "--sort": sort, "--clusters": clusters})
     opened = load_log(log, Choice(every=every, from_step=from_step, to_step=to_step))
-    for_people = form not in ("csv", "json")
     if steps is not None:
-        table, drawn = _confusion(opened, split, steps, names, figure is not None, for_people)
+        table, drawn = _confusion(opened, split, steps, names, figure is not None, form)
     else:
-        table, drawn = _stripes(ctx, opened, for_people)
-    outputs: dict[str | None, Writer] = {output: writer(table, form)}
+        table, drawn = _stripes(ctx, opened, form)
+    outputs: dict[str | None, Writer] = {output: table}
     if figure is not None and picture is not None:
         from nntf_cli.figures import encode
 
@@ -100,7 +95,7 @@ def _refuse_with_confusion(given: dict[str, object]) -> None:
             raise click.UsageError(f"{option} does not go with --confusion, whose rows have an order of their own")
 
 
-def _stripes(ctx: click.Context, log: LabelLog, for_people: bool) -> tuple[LongTable, Any]:
+def _stripes(ctx: click.Context, log: LabelLog, form: str) -> tuple[Writer, Any]:
     from nntf_cli.classes import tally
     from nntf_cli.cli.classesoutput import Wanted, class_table, note_what_is_unknown, require_what_is_needed, view_of
     from nntf_cli.cli.classnames import numbers_of
@@ -112,7 +107,7 @@ def _stripes(ctx: click.Context, log: LabelLog, for_people: bool) -> tuple[LongT
     counted = tally(log, given["split"])
     only = numbers_of(given["names"], counted.class_names, counted.n_classes)
     note_what_is_unknown(counted)
-    table = class_table(counted, wanted, only, for_people)
+    table = class_table(counted, wanted, only, form)
     if given["figure"] is None:
         return table, None
     from nntf_cli.figures import draw_classes
@@ -122,8 +117,8 @@ def _stripes(ctx: click.Context, log: LabelLog, for_people: bool) -> tuple[LongT
 
 
 def _confusion(
-    log: LabelLog, split: str | None, steps: tuple[int, ...], names: tuple[str, ...], drawn: bool, for_people: bool
-) -> tuple[LongTable, Any]:
+    log: LabelLog, split: str | None, steps: tuple[int, ...], names: tuple[str, ...], drawn: bool, form: str
+) -> tuple[Writer, Any]:
     from nntf_cli.classes import confusion
     from nntf_cli.cli.classesoutput import confusion_table, confusion_view, rows_of_steps
     from nntf_cli.cli.classnames import numbers_of
@@ -132,7 +127,7 @@ def _confusion(
     only = numbers_of(names, found.class_names, found.n_classes)
     if only is not None:
         found = found.of(only)
-    table = confusion_table(found, for_people)
+    table = confusion_table(found, form)
     if not drawn:
         return table, None
     from nntf_cli.figures import draw_confusion

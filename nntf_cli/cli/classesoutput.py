@@ -1,9 +1,9 @@
-"""What ``nntf classes`` writes: the tables, block by block, and what its figures draw."""
+"""What ``nntf classes`` writes: the tables, and what its figures draw."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -13,20 +13,17 @@ from nntf_cli.cli.boundary import note_line
 if TYPE_CHECKING:
     import numpy as np
 
-    from nntf_cli.artifacts.longtables import Block, LongTable
+    from nntf_cli.artifacts.columns import Columns
     from nntf_cli.classes import ClassTally, Confusion
     from nntf_cli.figures import ClassView, ConfusionView
+    from nntf_cli.files.atomic import Writer
     from nntf_cli.model import LabelLog, Split
 
 #: Clusters unless told otherwise, and most curves in a figure.
 _CLUSTERS, _MOST_CURVES = 4, 4
 
-#: Rows that are made at a time.
-_ROWS = 20_000
-
-#: Columns that people are spared where true classes, or names, are not known.
-_NEED_TRUE = ("n_true", "n_correct", "error", "precision")
-_NEED_NAMES = ("name", "true_name", "predicted_name")
+#: Bytes of a row of the table of classes while it is made; and of a cell for people, who need all rows at once.
+_ROW_BYTES, _CELL_BYTES = 100, 200
 
 _MEASURED = frozenset({"share", "error", "precision", "share_from", "share_to"})
 
@@ -100,106 +97,103 @@ def _order(counted: ClassTally, wanted: Wanted, by: str, clusters: np.ndarray | 
 # -- tables
 
 
-def class_table(counted: ClassTally, wanted: Wanted, only: Sequence[int] | None, for_people: bool) -> LongTable:
-    """Return a table with a row per class and snapshot."""
+def class_table(counted: ClassTally, wanted: Wanted, only: Sequence[int] | None, form: str) -> Writer:
+    """Return what writes a table with a row per class and snapshot.
+
+    Raises
+    ------
+    LimitError
+        It does not fit into memory.
+    """
     import numpy as np
 
-    from nntf_cli.artifacts.longtables import LongTable
-    from nntf_cli.artifacts.tables import printable
+    from nntf_cli import memory
 
     clusters = _clusters(counted, wanted) if wanted.clusters is not None or wanted.sort == "cluster" else None
     order = _order(counted, wanted, wanted.sort, clusters) if wanted.sort else np.arange(counted.n_classes)
     if only is not None:
         order = order[np.isin(order, only)]
-    columns = [
-        "step", "class", "name", *(["cluster"] if clusters is not None else []), "n_true", "n_predicted", "share",
-        "n_correct", "error", "precision", "inflow", "outflow",
-    ]  # fmt: skip
-    absent = _absent(for_people, counted.class_names is None, counted.n_true is None)
-    shown = [column for column in columns if column not in absent]
-
-    def blocks() -> Iterator[Block]:
-        several = max(1, _ROWS // max(1, counted.n_snapshots))
-        for first in range(0, len(order), several):
-            filled = _columns_of(counted, order[first : first + several], clusters)
-            yield [filled[column] for column in shown]
-
-    title = printable(f"classes of {counted.run} ({counted.split})")
-    about = {"run": counted.run, "split": counted.split}
-    return LongTable(shown, len(order) * counted.n_snapshots, blocks, title, _MEASURED, about)
+    memory.require(
+        _ROW_BYTES * len(order) * counted.n_snapshots, "the table", "choose classes with --class, or --every"
+    )
+    columns = _columns_of(counted, order, clusters)
+    return _table_writer(columns, form, f"classes of {counted.run} ({counted.split})")
 
 
-def _absent(for_people: bool, no_names: bool, no_true: bool) -> set[str]:
-    """Return the columns that would be empty; programs get every column of every log."""
-    if not for_people:
-        return set()
-    return {*(_NEED_NAMES if no_names else ()), *(_NEED_TRUE if no_true else ())}
-
-
-def _columns_of(counted: ClassTally, classes: np.ndarray, clusters: np.ndarray | None) -> dict[str, list]:
-    """Return the cells of some classes, all snapshots of one before the next."""
+def _columns_of(counted: ClassTally, order: np.ndarray, clusters: np.ndarray | None) -> Columns:
+    """Return all columns, the snapshots of one class before those of the next."""
     import numpy as np
 
-    from nntf_cli.artifacts.longtables import cells
+    from nntf_cli.artifacts.columns import Column
 
-    n_rows, n_snapshots = len(classes) * counted.n_snapshots, counted.n_snapshots
-    nothing: list[None] = [None] * n_rows
-    names = [counted.class_names[k] for k in classes.tolist()] if counted.class_names else [None] * len(classes)
-    filled: dict[str, list] = {
-        "step": np.tile(counted.step, len(classes)).tolist(),
-        "class": np.repeat(classes, n_snapshots).tolist(),
-        "name": [name for name in names for _ in range(n_snapshots)],
+    n_snapshots, knows = counted.n_snapshots, counted.n_true is not None
+    classes = np.repeat(order, n_snapshots)
+    nothing = Column(np.zeros(len(classes), dtype=np.int8), np.zeros(len(classes), dtype=bool))
+
+    def samples(name: str) -> Column:
+        return Column(getattr(counted, name)[:, order].T.ravel())
+
+    def share(name: str) -> Column:
+        values = counted.measure(name, order).ravel()
+        return Column(values, np.isfinite(values))
+
+    later = np.tile(np.arange(n_snapshots) > 0, len(order))  # than the first, which has no snapshot before
+    columns = {
+        "step": Column(np.tile(counted.step, len(order))),
+        "class": Column(classes),
+        "name": Column(classes, texts=counted.class_names) if counted.class_names else nothing,
     }
     if clusters is not None:
-        own = [int(k) + 1 if k >= 0 else None for k in clusters[classes]]
-        filled["cluster"] = [cluster for cluster in own for _ in range(n_snapshots)]
-    for name in ("n_true", "n_predicted", "n_correct"):
-        counts = getattr(counted, name)
-        filled[name] = nothing if counts is None else counts[:, classes].T.ravel().tolist()
-    for name in ("share", "error", "precision"):
-        known = name == "share" or counted.n_true is not None
-        filled[name] = cells(counted.measure(name, classes).ravel()) if known else nothing
-    for name in ("inflow", "outflow"):
-        rows = getattr(counted, name)[:, classes].T.astype(object)
-        rows[:, :1] = None
-        filled[name] = rows.ravel().tolist()
-    return filled
+        columns["cluster"] = Column(clusters[classes] + 1, clusters[classes] >= 0)
+    return columns | {
+        "n_true": samples("n_true") if knows else nothing,
+        "n_predicted": samples("n_predicted"),
+        "share": share("share"),
+        "n_correct": samples("n_correct") if knows else nothing,
+        "error": share("error") if knows else nothing,
+        "precision": share("precision") if knows else nothing,
+        "inflow": replace(samples("inflow"), defined=later),
+        "outflow": replace(samples("outflow"), defined=later),
+    }
 
 
-def confusion_table(found: Confusion, for_people: bool) -> LongTable:
-    """Return a table with a row per pair of a true and a predicted class."""
-    from nntf_cli.artifacts.longtables import LongTable, cells
-    from nntf_cli.artifacts.tables import printable
+def confusion_table(found: Confusion, form: str) -> Writer:
+    """Return what writes a table with a row per pair of a true and a predicted class."""
+    import numpy as np
 
-    two = len(found.step) > 1
-    columns = [
-        *(("from_step", "to_step") if two else ("step",)), "true", "true_name", "predicted", "predicted_name",
-        *(("n_from", "n_to", "change", "share_from", "share_to") if two else ("n", "share")),
-    ]  # fmt: skip
-    absent = _absent(for_people, found.class_names is None, False)
-    shown = [column for column in columns if column not in absent]
-    names = found.class_names or [None] * found.n_classes
+    from nntf_cli.artifacts.columns import Column
 
-    def blocks() -> Iterator[Block]:
-        for first in range(0, len(found.true), _ROWS):
-            part = slice(first, first + _ROWS)
-            true, predicted = found.true[part].tolist(), found.predicted[part].tolist()
-            filled: dict[str, list] = {
-                "true": true,
-                "predicted": predicted,
-                "true_name": [names[k] for k in true],
-                "predicted_name": [names[k] for k in predicted],
-                "change": found.change[part].tolist(),
-            }
-            for k, end in enumerate(("_from", "_to") if two else ("",)):
-                filled[f"n{end}"] = found.n[k, part].tolist()
-                filled[f"share{end}"] = cells(found.share[k, part])
-                filled[f"{end[1:]}_step" if two else "step"] = [int(found.step[k])] * len(true)
-            yield [filled[column] for column in shown]
+    n, two = len(found.true), len(found.step) > 1
+    ends = ("_from", "_to") if two else ("",)
+    columns = {
+        f"{end[1:]}_step" if two else "step": Column(np.full(n, step))
+        for end, step in zip(ends, found.step, strict=True)
+    }
+    for name, classes in (("true", found.true), ("predicted", found.predicted)):
+        columns[name] = Column(classes)
+        nothing = Column(np.zeros(n, dtype=np.int8), np.zeros(n, dtype=bool))
+        columns[f"{name}_name"] = Column(classes, texts=found.class_names) if found.class_names else nothing
+    columns |= {f"n{end}": Column(samples) for end, samples in zip(ends, found.n, strict=True)}
+    if two:
+        columns["change"] = Column(found.change)
+    shares = zip(ends, found.share, strict=True)
+    columns |= {f"share{end}": Column(share, np.isfinite(share)) for end, share in shares}
+    return _table_writer(columns, form, f"confusions of {found.run} ({found.split}), {_when(found)}")
 
-    title = printable(f"confusions of {found.run} ({found.split}), {_when(found)}")
-    about = {"run": found.run, "split": found.split}
-    return LongTable(shown, len(found.true), blocks, title, _MEASURED, about)
+
+def _table_writer(columns: Columns, form: str, title: str) -> Writer:
+    """Return what writes columns; people are spared those that are empty."""
+    from nntf_cli import memory
+    from nntf_cli.artifacts.columns import table_of, write_csv, write_json
+    from nntf_cli.artifacts.tables import format_table, printable
+    from nntf_cli.cli.outputs import text_writer
+
+    if form in ("csv", "json"):
+        return lambda stream: (write_csv if form == "csv" else write_json)(stream, columns)
+    shown = {name: column for name, column in columns.items() if not (len(column) and column.is_empty)}
+    n_rows = len(next(iter(columns.values())))
+    memory.require(_CELL_BYTES * n_rows * len(shown), f"a table of {n_rows:,} rows for people", "take -t csv")
+    return text_writer(format_table(table_of(shown, title=printable(title), measured=_MEASURED), form))
 
 
 def _when(found: Confusion) -> str:
