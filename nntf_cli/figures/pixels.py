@@ -17,7 +17,7 @@ from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.palette import MISSING, RIGHT, WRONG, ClassColours, class_colours
 from nntf_cli.figures.scales import rgb
 from nntf_cli.figures.style import DEFAULT_STYLE, INK, Style, look
-from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit_end, number, plain, text_width, wrap
+from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit_end, plain, text_width, wrap
 from nntf_cli.figures.ticks import step_ticks
 
 #: Points: of the tallest row and the widest column, of what a row must be tall to have a name, of a name.
@@ -188,7 +188,7 @@ def _name_rows(page: Page, plot: Plot, chart: Chart, grid: Grid, box: Box) -> No
     plot.set_yticks([])
     n, left = grid.rows.n, page.extent.left - page.px(4)
     if chart.names is None or page.points(grid.rows.pixels) < _NAMED:
-        text = f"{number(n)} sample{'s' * (n > 1)}"
+        text = f"{n:,} sample{'s' * (n > 1)}"
         if page.px(text_width(text, LABEL)) > box.height:  # it hangs down to where the panel underneath has labels
             left -= page.px(TICK + PAD + text_width("0.5", SMALL))
         page.text(left - page.px(1.25 * LABEL), box.top + box.height / 2, text, turned=True)

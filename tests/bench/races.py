@@ -225,4 +225,20 @@ def record(folder: Path) -> Iterator[Race]:
                 )  # fmt: skip
 
 
-GROUPS = {"start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "classes": classes, "record": record}
+def samples(folder: Path) -> Iterator[Race]:
+    """What became of each sample of ImageNet, against pandas, which does a hundredth of them."""
+    n_samples = workloads.WORKLOADS["W3"].n_samples
+    some, script = n_samples // 100, str(Path(baselines.__file__).with_name("pandas_samples.py"))
+    for name in ("W3", "W3gz"):
+        log, out = workloads.with_true_classes(workloads.make(name, folder)), folder / "samples.csv"
+        yield Race(
+            name, "samples, process", nntf("samples", log, "-o", out),
+            [PYTHON, script, str(log), str(folder / "samples-pandas.csv"), str(some)],
+            "pandas (1 of 100 samples)", share=some / n_samples, rounds=3,
+        )  # fmt: skip
+
+
+GROUPS = {
+    "start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "classes": classes, "samples": samples,
+    "record": record,
+}  # fmt: skip
