@@ -10,6 +10,7 @@ import pytest
 
 import naive_samples
 import planted
+from nntf_cli.artifacts import columns
 from nntf_cli.artifacts.columns import Column, table_of, write_csv, write_json
 from nntf_cli.artifacts.tables import format_table
 from nntf_cli.cli.samples import FIELDS
@@ -259,6 +260,18 @@ def test_pieces_make_the_same_bytes(n, chosen, monkeypatch):
         if expected is None:
             expected = "[]\n" if fmt == "json" else ",".join(columns) + "\n"
         assert stream.getvalue() == expected.encode(errors="backslashreplace")
+
+
+def test_a_long_name_takes_fewer_rows_at_a_time(monkeypatch):
+    sizes = []
+    joined = columns._joined
+    monkeypatch.setattr(
+        "nntf_cli.artifacts.columns._joined", lambda texts: sizes.append(len(texts[0])) or joined(texts)
+    )
+    names = ["x" * 2**20, "short"]
+    write_csv(stream := io.BytesIO(), {"n": Column(np.arange(40)), "name": Column(np.arange(40) % 2, None, names)})
+    assert sizes == [15, 15, 10]
+    assert stream.getvalue().split(b"\n")[40:] == [b"39,short", b""]
 
 
 def test_zero_bytes_do_not_reach_a_csv():

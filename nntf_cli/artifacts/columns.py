@@ -12,8 +12,9 @@ import numpy as np
 
 from nntf_cli.artifacts.tables import Cell, Table, csv_cell, format_table
 
-#: Rows that are formatted at a time.
+#: Rows that are formatted at a time, and bytes that their names may take: all of them take what the longest does.
 _PIECE = 2**15
+_NAME_BYTES = 2**26
 
 #: Rows of JSON likewise, which are objects meanwhile.
 _OBJECTS = 2**12
@@ -76,7 +77,8 @@ def write_csv(stream: BinaryIO, columns: Columns, rows: np.ndarray | None = None
         Which rows, in this order; all if not given.
     """
     stream.write(format_table(Table([], list(columns)), "csv").encode())
-    for piece in _pieces(columns, rows, _PIECE):
+    longest = sum(max(map(len, column.texts), default=0) for column in columns.values() if column.texts)
+    for piece in _pieces(columns, rows, max(1, min(_PIECE, _NAME_BYTES // (4 * longest + 1)))):
         stream.write(_joined([_texts(column) for column in piece.values()]))
 
 

@@ -67,7 +67,7 @@ def command(
     last time, n_classes_visited how many classes it was taken for, final its last label. With true classes also
     n_forgotten, how often it went from correct to wrong (Toneva et al. 2019), first_learned, the first step at which
     it was correct, never_learned, share_correct of the snapshots, and most_wrong, the class it was most often taken
-    for wrongly, with its share of the snapshots. What takes part in nothing is a missing label.
+    for wrongly, with its share of the snapshots. A missing label takes part in nothing.
 
     \b
       nntf samples run.h5 -o samples.csv

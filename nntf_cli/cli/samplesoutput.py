@@ -24,6 +24,9 @@ COLUMNS = (
 )  # fmt: skip
 
 _CLASSES = ("true", "final", "most_wrong")
+#: What a label takes while it is compared and drawn.
+_BYTES_DRAWN = 64.0
+
 _SHARES = ("share_correct", "most_wrong_share")
 
 
@@ -155,10 +158,13 @@ def draw(selected: Selected, rows: np.ndarray, colour: str, what: str, picture: 
     """Return what writes the pixel chart of some samples, those alike side by side."""
     import numpy as np
 
+    from nntf_cli import memory
     from nntf_cli.figures import Chart, draw_pixels, encode
     from nntf_cli.samples import labels_of, seriated
 
     found, run, split = selected.found, selected.run, selected.split
+    n_bytes = _BYTES_DRAWN * len(rows) * run.n_snapshots
+    memory.require(n_bytes, "drawing these samples", "choose fewer with --top, or --every", where=run.source)
     stored = labels_of(run, rows, split.name).T
     labels = np.where(stored == split.labels.missing, -1, stored.astype(np.int64))
     true = None if found.true is None else found.true[rows]

@@ -250,9 +250,8 @@ def _write_keys(page: Page, head: str, keys: Sequence[_Key], grid: Grid, right: 
         page.text(left + side + page.px(4), top, shown, size=SMALL)
         left += width
     if grid.columns.block > 1:
-        text = (
-            f"a column is {grid.columns.block} snapshots, and has the mean of right and wrong, or the commonest class"
-        )
+        shown = "their most frequent class" if head else "the mean of right and wrong"
+        text = f"a column is {grid.columns.block} snapshots, its colour {shown}"
         for line in wrap(text, SMALL, page.points(max(right, page.px(120)))):
             top += page.px(1.4 * SMALL)
             page.text(0, top, line, size=SMALL)

@@ -217,15 +217,8 @@ def _follow(kernels: Engine, stack: Stack, true: np.ndarray, missing: int, facts
 
 
 def labels_of(log: LabelLog, samples: np.ndarray, split: str | None = None) -> np.ndarray:
-    """Return the labels of some samples, (T, len(samples)), in the order given.
-
-    Raises
-    ------
-    LimitError
-        They do not fit into memory.
-    """
+    """Return the labels of some samples, (T, len(samples)), in the order given."""
     source = log.split(split).labels
-    memory.require(4.0 * source.n_snapshots * len(samples), "their labels", "choose fewer with --top", where=log.source)
     chosen, place = np.unique(samples, return_inverse=True)
     picked: np.ndarray | None = None
     for panel in source.panels():
