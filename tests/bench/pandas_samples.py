@@ -1,8 +1,8 @@
-"""The table of ``nntf samples`` as one writes it with pandas: ``python pandas_samples.py LOG OUT.csv [SAMPLES]``."""
+"""The table of ``nntf samples`` as one writes it with pandas."""
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -44,13 +44,8 @@ def table(labels: np.ndarray, true: np.ndarray) -> pd.DataFrame:
     )
 
 
-def main(log: str, out: str, n_samples: str = "") -> None:
-    """Read the first samples, or all, and write their table."""
-    n = int(n_samples) if n_samples else None
+def main(log: Path, out: Path, n_samples: int) -> None:
+    """Read the first samples and write their table."""
     with h5py.File(log) as file:
-        labels, true = file["labels"][:, :n], file["targets"][:n]
+        labels, true = file["labels"][:, :n_samples], file["targets"][:n_samples]
     table(labels, true).to_csv(out, index_label="sample")
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
