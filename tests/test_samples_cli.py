@@ -10,8 +10,10 @@ import pytest
 
 import naive_samples
 import planted
-from nntf_cli.artifacts.columns import Column, table_of, write_csv, write_json
-from nntf_cli.artifacts.tables import format_table
+from nntf_cli.artifacts import columns
+from nntf_cli.artifacts.columns import Column, long_table, write_csv
+from nntf_cli.artifacts.longtables import writer
+from nntf_cli.artifacts.tables import Table, format_table
 from nntf_cli.cli.samples import FIELDS
 from nntf_cli.cli.samplesoutput import COLUMNS
 from nntf_cli.labellog import write_log
@@ -136,8 +138,17 @@ def test_one_class(log, facts):
         done = run("samples", log, "--class", name)
         assert [int(row["sample"]) for row in rows_of(succeeded(done))] == mine.tolist()
         assert f"zoo (train), class fo,x: {len(mine)} samples in 13 snapshots: " in done.err
+    both = rows_of(succeeded(run("samples", log, "--class", "fo,x", "--class", "0", "-q")))
+    assert {row["true"] for row in both} == {"0", "3"}
+    assert "classes cat, fo,x: " in run("samples", log, "--class", "fo,x", "--class", "0").err
     for name in ("wolf", "7", "99999999999999999999", "-1", "\u00b2"):
-        refused(run("samples", log, "--class", name), 3, f"has no sample of true class '{name}' in split 'train'")
+        refused(run("samples", log, "--class", name), 2, "--class", f"{name!r} is no class", "numbered 0 to 4")
+
+
+def test_a_class_without_samples(tmp_path, facts):
+    path = tmp_path / "run.h5"
+    write_log(path, {"train": facts["labels"]}, n_classes=5, true={"train": np.zeros(60, dtype=int)})
+    refused(run("samples", path, "--class", "4"), 3, "has no sample of true class 4 in split 'train'")
 
 
 @pytest.mark.parametrize("fmt", ["text", "md", "tex"])
@@ -252,13 +263,26 @@ def test_pieces_make_the_same_bytes(n, chosen, monkeypatch):
     whole = columns if rows is None else {name: column.taken(rows) for name, column in columns.items()}
     monkeypatch.setattr("nntf_cli.artifacts.columns._PIECE", 64)
     monkeypatch.setattr("nntf_cli.artifacts.columns._OBJECTS", 50)
-    for write, fmt in ((write_csv, "csv"), (write_json, "json")):
-        stream = io.BytesIO()
-        write(stream, columns, rows)
-        expected = format_table(table_of(whole), fmt) if len(next(iter(whole.values()))) else None
-        if expected is None:
-            expected = "[]\n" if fmt == "json" else ",".join(columns) + "\n"
-        assert stream.getvalue() == expected.encode(errors="backslashreplace")
+    cells = [column.cells() for column in whole.values()]
+    table = Table([dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)], list(columns))
+    for write, fmt in (
+        (lambda stream: write_csv(stream, columns, rows), "csv"),
+        (writer(long_table(columns, rows), "json"), "json"),
+    ):
+        write(stream := io.BytesIO())
+        assert stream.getvalue() == format_table(table, fmt).encode(errors="backslashreplace")
+
+
+def test_a_long_name_takes_fewer_rows_at_a_time(monkeypatch):
+    sizes = []
+    joined = columns._joined
+    monkeypatch.setattr(
+        "nntf_cli.artifacts.columns._joined", lambda texts: sizes.append(len(texts[0])) or joined(texts)
+    )
+    names = ["x" * 2**20, "short"]
+    write_csv(stream := io.BytesIO(), {"n": Column(np.arange(40)), "name": Column(np.arange(40) % 2, None, names)})
+    assert sizes == [15, 15, 10]
+    assert stream.getvalue().split(b"\n")[40:] == [b"39,short", b""]
 
 
 def test_zero_bytes_do_not_reach_a_csv():

@@ -10,12 +10,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from nntf_cli.artifacts.longtables import Block, LongTable
 from nntf_cli.artifacts.tables import Cell, Table, csv_cell, format_table
+from nntf_cli.progress import task
 
-#: Rows that are formatted at a time.
+#: Rows that are formatted at a time, and bytes that their names may take: all of them take what the longest does.
 _PIECE = 2**15
+_NAME_BYTES = 2**26
 
-#: Rows of JSON likewise, which are objects meanwhile.
+#: Rows that are objects at a time, in other formats.
 _OBJECTS = 2**12
 
 #: Widest range of whole numbers whose texts are looked up in a table of all of them.
@@ -56,11 +59,24 @@ class Column:
 Columns = Mapping[str, Column]
 
 
-def table_of(columns: Columns, **details: Any) -> Table:
-    """Return columns that are short as a table, with the title and other details of one."""
-    cells = [column.cells() for column in columns.values()]
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
-    return Table(rows, list(columns), **details)
+def long_table(columns: Columns, rows: np.ndarray | None = None, **details: Any) -> LongTable:
+    """Return columns as a table of which some rows at a time are made into objects.
+
+    Parameters
+    ----------
+    columns : mapping of str to Column
+        By name, from the left.
+    rows : ndarray of int64, optional
+        Which rows, in this order; all if not given.
+    **details
+        Title and other details of a :class:`~nntf_cli.artifacts.longtables.LongTable`.
+    """
+
+    def blocks() -> Iterator[Block]:
+        for piece in _pieces(columns, rows, _OBJECTS):
+            yield [column.cells() for column in piece.values()]
+
+    return LongTable(list(columns), _n_rows(columns, rows), blocks, **details)
 
 
 def write_csv(stream: BinaryIO, columns: Columns, rows: np.ndarray | None = None) -> None:
@@ -76,22 +92,20 @@ def write_csv(stream: BinaryIO, columns: Columns, rows: np.ndarray | None = None
         Which rows, in this order; all if not given.
     """
     stream.write(format_table(Table([], list(columns)), "csv").encode())
-    for piece in _pieces(columns, rows, _PIECE):
-        stream.write(_joined([_texts(column) for column in piece.values()]))
+    longest = sum(max(map(len, column.texts), default=0) for column in columns.values() if column.texts)
+    n_rows, size = _n_rows(columns, rows), max(1, min(_PIECE, _NAME_BYTES // (4 * longest + 1)))
+    with task("writing the table", n_rows) as done:
+        for piece in _pieces(columns, rows, size):
+            stream.write(_joined([_texts(column) for column in piece.values()]))
+            done(min(size, n_rows))
 
 
-def write_json(stream: BinaryIO, columns: Columns, rows: np.ndarray | None = None) -> None:
-    """Write columns as a list of objects, byte for byte as :func:`~nntf_cli.artifacts.tables.format_table` would."""
-    before = b"["
-    for piece in _pieces(columns, rows, _OBJECTS):
-        text = format_table(table_of(piece), "json").encode(errors="backslashreplace")
-        stream.write(before + text.removeprefix(b"[").removesuffix(b"\n]\n"))
-        before = b","
-    stream.write(b"[]\n" if before == b"[" else b"\n]\n")
+def _n_rows(columns: Columns, rows: np.ndarray | None) -> int:
+    return len(next(iter(columns.values()))) if rows is None else len(rows)
 
 
 def _pieces(columns: Columns, rows: np.ndarray | None, size: int) -> Iterator[Columns]:
-    n = len(next(iter(columns.values()))) if rows is None else len(rows)
+    n = _n_rows(columns, rows)
     for first in range(0, n, size):
         part: Any = slice(first, min(first + size, n)) if rows is None else rows[first : first + size]
         yield {name: column.taken(part) for name, column in columns.items()}

@@ -9,6 +9,7 @@ import click
 from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
+from nntf_cli.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +43,8 @@ _FOR_PEOPLE, _IN_FIGURE, _MOST_IN_FIGURE = 20, 200, 2000
               help=f"Order by a field, the largest first: {', '.join(FIELDS)}.  [default: with --top n_forgotten, or "
               "n_changes without true classes; else the order of the log]")
 @click.option("--rising", is_flag=True, help="The smallest first.")
-@click.option("--class", "class_name", metavar="NAME", help="Only samples of this true class, by its name or number.")
+@click.option("--class", "names", multiple=True, metavar="NAME",
+              help="Only samples of this true class, by name or number; may be given again.")
 @click.option("--figure", metavar="FILE", type=click.Path(),
               help="Also draw these samples: a row each, a column per snapshot (.png, .svg, .pdf).")
 @click.option("--colour", type=click.Choice(["correct", "class"]),
@@ -57,7 +59,7 @@ _FOR_PEOPLE, _IN_FIGURE, _MOST_IN_FIGURE = 20, 200, 2000
 @options.quiet
 @click.pass_context
 def command(
-    ctx: click.Context, log: str, top: int | None, by: str | None, rising: bool, class_name: str | None,
+    ctx: click.Context, log: str, top: int | None, by: str | None, rising: bool, names: tuple[str, ...],
     figure: str | None, colour: str | None, output: str | None, fmt: str | None, split: str | None, every: int,
     from_step: int | None, to_step: int | None, quiet: bool,
 ) -> None:
@@ -67,7 +69,7 @@ def command(
     last time, n_classes_visited how many classes it was taken for, final its last label. With true classes also
     n_forgotten, how often it went from correct to wrong (Toneva et al. 2019), first_learned, the first step at which
     it was correct, never_learned, share_correct of the snapshots, and most_wrong, the class it was most often taken
-    for wrongly, with its share of the snapshots. What takes part in nothing is a missing label.
+    for wrongly, with its share of the snapshots. A missing label takes part in nothing.
 
     \b
       nntf samples run.h5 -o samples.csv
@@ -77,8 +79,7 @@ def command(
     from nntf_cli.artifacts.tables import ENDINGS
     from nntf_cli.cli.inputs import files_of, load_log
     from nntf_cli.cli.outputs import deliver, pick_format, to_terminal
-    from nntf_cli.cli.samplesoutput import Selected, number_of_class, summary, table_writer
-    from nntf_cli.samples import histories
+    from nntf_cli.cli.samplesoutput import summary, table_writer
 
     form = pick_format(output, fmt, FORMATS, "text" if to_terminal() else "csv", ENDINGS)
     if figure is None and colour is not None:
@@ -89,9 +90,7 @@ def command(
             raise click.UsageError("the table and the figure need a file each")
     run = load_log(log, Choice((split,) if split else (), every, from_step, to_step))
     _require_true_classes(ctx, run)
-    number = None if class_name is None else number_of_class(run, run.split(split), class_name)
-    found = histories(run, split)
-    selected = Selected(run, run.split(split), found, number)
+    selected = _select(run, split, names)
     note_line(summary(selected))
     limit = top if form in _FOR_PROGRAMS else top or _FOR_PEOPLE
     rows = _chosen(ctx, selected, limit)
@@ -109,10 +108,25 @@ def _require_true_classes(ctx: click.Context, run: LabelLog) -> None:
     given, chosen = ctx.params, run.split(ctx.params["split"])
     if given["by"] is not None and given["by"] not in WITHOUT_TRUE:
         run.true_classes(chosen, f"--by {given['by']}", f"--by {' or '.join(WITHOUT_TRUE)}")
-    if given["class_name"] is not None:
+    if given["names"]:
         run.true_classes(chosen, "--class", "--top N")
     if given["colour"] == "correct":
         run.true_classes(chosen, "--colour correct", "--colour class")
+
+
+def _select(run: LabelLog, split: str | None, names: tuple[str, ...]) -> Selected:
+    """Follow all samples, and choose those of some classes."""
+    from nntf_cli.cli.classnames import numbers_of
+    from nntf_cli.cli.samplesoutput import Selected
+    from nntf_cli.samples import histories
+
+    found, chosen = histories(run, split), run.split(split)
+    classes = numbers_of(names, run.class_names, run.n_classes) if names else None
+    selected = Selected(run, chosen, found, None if classes is None else tuple(classes))
+    if names and selected.n == 0:
+        cause = f"has no sample of true class {' or '.join(names)} in split '{chosen.name}'"
+        raise InputError(cause, "name another one with --class", where=run.source)
+    return selected
 
 
 def _order(ctx: click.Context, selected: Selected, limit: int | None) -> str | None:
@@ -135,7 +149,7 @@ def _drawn(ctx: click.Context, selected: Selected, picture: Literal["png", "svg"
     """Return what writes the figure."""
     from nntf_cli.cli.samplesoutput import draw
 
-    limit = ctx.params["top"] or (_IN_FIGURE if selected.number is None else selected.n)
+    limit = ctx.params["top"] or (_IN_FIGURE if selected.classes is None else selected.n)
     if min(limit, selected.n) > _MOST_IN_FIGURE:
         limit = _MOST_IN_FIGURE
         note_line(

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from nntf_cli.errors import InputError
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -23,23 +21,25 @@ COLUMNS = (
     "most_wrong_share",
 )  # fmt: skip
 
-_CLASSES = ("true", "final", "most_wrong")
-_SHARES = ("share_correct", "most_wrong_share")
+#: What a label takes while it is compared and drawn.
+_BYTES_DRAWN = 64.0
+
+_SHARES = frozenset({"share_correct", "most_wrong_share"})
 
 
 @dataclass(frozen=True)
 class Selected:
-    """The samples of one split, or those of them that are of one class."""
+    """The samples of one split, or those of them that are of some classes."""
 
     run: LabelLog
     split: Split
     found: Histories
-    number: int | None = None  #: the true class; None for all
+    classes: tuple[int, ...] | None = None  #: the true classes; None for all
 
     @cached_property
     def among(self) -> np.ndarray | None:
         """Their numbers; None for all."""
-        return None if self.number is None else self.found.of_class(self.number)
+        return None if self.classes is None else self.found.of_classes(self.classes)
 
     @property
     def n(self) -> int:
@@ -48,34 +48,10 @@ class Selected:
 
     @property
     def title(self) -> str:
-        """Run, split and class."""
-        of_class = "" if self.number is None else f", class {class_name(self.run, self.number)}"
-        return f"{self.run.name} ({self.split.name}){of_class}"
-
-
-def class_name(run: LabelLog, number: int) -> str:
-    """Return the name of a class; its number where it has none."""
-    names = run.class_names or ()
-    return names[number] if number < len(names) else str(number)
-
-
-def number_of_class(run: LabelLog, split: Split, name: str) -> int:
-    """Return the number of the class that a name or a number stands for; a name goes first.
-
-    Raises
-    ------
-    InputError
-        No sample is of such a class.
-    """
-    number = -1
-    if run.class_names is not None and name in run.class_names:
-        number = run.class_names.index(name)
-    elif name.isascii() and name.isdigit():
-        number = int(name[:19])
-    if split.true is None or not (split.true == number).any():
-        cause = f"has no sample of true class '{name}' in split '{split.name}'"
-        raise InputError(cause, "name a class, or its number from 0; nntf info lists them", where=run.source)
-    return number
+        """Run, split and classes."""
+        title, classes, names = f"{self.run.name} ({self.split.name})", self.classes or (), self.run.class_names or ()
+        called = [names[k] if k < len(names) else str(k) for k in classes]
+        return f"{title}, class{'es' * (len(called) > 1)} {', '.join(called)}" if called else title
 
 
 def summary(selected: Selected) -> str:
@@ -136,29 +112,31 @@ def table_writer(selected: Selected, rows: np.ndarray | None, form: str, field: 
     field : str or None
         What they are in order of.
     """
-    from nntf_cli.artifacts.columns import table_of, write_csv, write_json
-    from nntf_cli.artifacts.tables import format_table
-    from nntf_cli.cli.outputs import text_writer
+    from nntf_cli.artifacts.columns import long_table, write_csv
+    from nntf_cli.artifacts.longtables import writer
 
     columns = columns_of(selected.run, selected.found)
     if form == "csv":
         return lambda stream: write_csv(stream, columns, rows)
     if form == "json":
-        return lambda stream: write_json(stream, columns, rows)
+        return writer(long_table(columns, rows), form)
     assert rows is not None
     chosen = _for_people({name: column.taken(rows) for name, column in columns.items()})
     title = f"{selected.title}: {len(rows):,} of {selected.n:,} samples, in order of {field}"
-    return text_writer(format_table(table_of(chosen, title=title, measured=_SHARES), form))
+    return writer(long_table(chosen, title=title, measured=_SHARES), form)
 
 
 def draw(selected: Selected, rows: np.ndarray, colour: str, what: str, picture: Literal["png", "svg", "pdf"]) -> Writer:
     """Return what writes the pixel chart of some samples, those alike side by side."""
     import numpy as np
 
+    from nntf_cli import memory
     from nntf_cli.figures import Chart, draw_pixels, encode
     from nntf_cli.samples import labels_of, seriated
 
     found, run, split = selected.found, selected.run, selected.split
+    n_bytes = _BYTES_DRAWN * len(rows) * run.n_snapshots
+    memory.require(n_bytes, "drawing these samples", "choose fewer with --top, or --every", where=run.source)
     stored = labels_of(run, rows, split.name).T
     labels = np.where(stored == split.labels.missing, -1, stored.astype(np.int64))
     true = None if found.true is None else found.true[rows]
@@ -176,7 +154,7 @@ def draw(selected: Selected, rows: np.ndarray, colour: str, what: str, picture: 
         None if true is None else true[order],
         [str(name) for name in names.tolist()],
         run.class_names,
-        selected.number,
+        selected.classes[0] if selected.classes is not None and len(selected.classes) == 1 else None,
         what,
     )
     content = encode(draw_pixels(chart, colour), picture)

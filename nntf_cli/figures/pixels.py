@@ -17,7 +17,7 @@ from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.palette import MISSING, RIGHT, WRONG, ClassColours, class_colours
 from nntf_cli.figures.scales import rgb
 from nntf_cli.figures.style import DEFAULT_STYLE, INK, Style, look
-from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit_end, number, plain, text_width, wrap
+from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit_end, plain, text_width, wrap
 from nntf_cli.figures.ticks import step_ticks
 
 #: Points: of the tallest row and the widest column, of what a row must be tall to have a name, of a name.
@@ -188,7 +188,7 @@ def _name_rows(page: Page, plot: Plot, chart: Chart, grid: Grid, box: Box) -> No
     plot.set_yticks([])
     n, left = grid.rows.n, page.extent.left - page.px(4)
     if chart.names is None or page.points(grid.rows.pixels) < _NAMED:
-        text = f"{number(n)} sample{'s' * (n > 1)}"
+        text = f"{n:,} sample{'s' * (n > 1)}"
         if page.px(text_width(text, LABEL)) > box.height:  # it hangs down to where the panel underneath has labels
             left -= page.px(TICK + PAD + text_width("0.5", SMALL))
         page.text(left - page.px(1.25 * LABEL), box.top + box.height / 2, text, turned=True)
@@ -250,9 +250,8 @@ def _write_keys(page: Page, head: str, keys: Sequence[_Key], grid: Grid, right: 
         page.text(left + side + page.px(4), top, shown, size=SMALL)
         left += width
     if grid.columns.block > 1:
-        text = (
-            f"a column is {grid.columns.block} snapshots, and has the mean of right and wrong, or the commonest class"
-        )
+        shown = "their most frequent class" if head else "the mean of right and wrong"
+        text = f"a column is {grid.columns.block} snapshots, its colour {shown}"
         for line in wrap(text, SMALL, page.points(max(right, page.px(120)))):
             top += page.px(1.4 * SMALL)
             page.text(0, top, line, size=SMALL)

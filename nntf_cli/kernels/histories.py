@@ -7,8 +7,9 @@ import numpy as np
 from nntf_cli.kernels._jit import inner, jit
 from nntf_cli.kernels.vectorized_histories import FACTS
 
-#: Samples whose labels are put side by side at a time: of each snapshot, a line of the cache or a few.
-_STRIP = 64
+#: Samples whose labels are put side by side at a time, and the labels of them that stay in a cache.
+_STRIP, _FEWEST = 256, 16
+_CACHED = 2**17
 
 #: Most classes that are counted in a table of all of them; beyond, those that occur are given numbers.
 _LARGEST_TABLE = 2**20
@@ -24,7 +25,8 @@ def _followed(labels: np.ndarray, true: np.ndarray, missing: int, width: int) ->
     facts = np.empty((len(FACTS), labels.shape[1]), dtype=np.int64)
     counts = np.zeros(max(1, width), dtype=np.int32)
     visited = np.empty(min(len(labels), len(counts)), dtype=np.int64)
-    strip = np.empty((_STRIP, len(labels)), dtype=labels.dtype)
+    n_side_by_side = min(_STRIP, max(_FEWEST, _CACHED // len(labels)), max(1, labels.shape[1]))
+    strip = np.empty((n_side_by_side, len(labels)), dtype=labels.dtype)
     _follow(labels, true, missing, counts, visited, strip, facts)
     return facts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -143,10 +144,10 @@ class Histories:
         keys = values[chosen] if rising else -values[chosen]
         return chosen[np.lexsort((keys, ~defined[chosen]))]
 
-    def of_class(self, number: int) -> np.ndarray:
-        """Return the samples whose true class it is."""
+    def of_classes(self, numbers: Sequence[int]) -> np.ndarray:
+        """Return the samples whose true class is one of these."""
         assert self.true is not None
-        return np.flatnonzero(self.true == number)
+        return np.flatnonzero(np.isin(self.true, np.array(numbers, dtype=np.int64)))
 
     def tally(self, among: np.ndarray | None = None) -> Tally:
         """Return how many samples, of all or of those given, are never learned, unforgettable, forgotten, unlabelled.
@@ -217,15 +218,8 @@ def _follow(kernels: Engine, stack: Stack, true: np.ndarray, missing: int, facts
 
 
 def labels_of(log: LabelLog, samples: np.ndarray, split: str | None = None) -> np.ndarray:
-    """Return the labels of some samples, (T, len(samples)), in the order given.
-
-    Raises
-    ------
-    LimitError
-        They do not fit into memory.
-    """
+    """Return the labels of some samples, (T, len(samples)), in the order given."""
     source = log.split(split).labels
-    memory.require(4.0 * source.n_snapshots * len(samples), "their labels", "choose fewer with --top", where=log.source)
     chosen, place = np.unique(samples, return_inverse=True)
     picked: np.ndarray | None = None
     for panel in source.panels():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import baselines
+import pandas_samples
 import workloads
 
 PYTHON = sys.executable
@@ -225,4 +226,23 @@ def record(folder: Path) -> Iterator[Race]:
                 )  # fmt: skip
 
 
-GROUPS = {"start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "classes": classes, "record": record}
+def samples(folder: Path) -> Iterator[Race]:
+    """What became of each sample of ImageNet: a row per sample, as CSV."""
+    log, packed = (workloads.with_true_classes(workloads.make(name, folder)) for name in ("W3", "W3gz"))
+    out, n = folder / "W3-samples.csv", workloads.WORKLOADS["W3"].n_samples
+    some = n // 50
+    yield Race(
+        "W3", "samples, process", nntf("samples", log, "-o", out),
+        lambda: pandas_samples.main(log, folder / "W3-pandas.csv", some), "pandas (1 of 50 samples)",
+        share=some / n, rounds=3,
+    )  # fmt: skip
+    yield Race(
+        "W3gz", "samples, process", nntf("samples", packed, "-o", out),
+        python(f"import h5py; {reading(packed)}"), "h5py ds[:] alone", rounds=3,
+    )  # fmt: skip
+
+
+GROUPS = {
+    "start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "classes": classes, "samples": samples,
+    "record": record,
+}  # fmt: skip

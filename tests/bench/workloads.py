@@ -16,7 +16,6 @@ class Workload(NamedTuple):
     n_samples: int
     n_classes: int
     gzip: bool = False
-    true: bool = False  #: with true classes
 
 
 WORKLOADS = {
@@ -24,22 +23,19 @@ WORKLOADS = {
     "W2": Workload(2_000, 50_000, 10),
     "W3": Workload(200, 1_281_167, 1_000),  # ImageNet
     "W3gz": Workload(200, 1_281_167, 1_000, gzip=True),
-    "W3true": Workload(200, 1_281_167, 1_000, true=True),
-    "W3truegz": Workload(200, 1_281_167, 1_000, gzip=True, true=True),
     "W4": Workload(20_000, 10_000, 100),  # D has 400 million entries
     "W5": Workload(100, 1_000_000, 50_257),  # tokens
     "W5gz": Workload(100, 1_000_000, 50_257, gzip=True),
 }
 
 _FIRST_SHARE, _LAST_SHARE = 0.60, 0.03  # of the samples that change class in the first and the last transition
-_LEARNED = 0.9  # of the samples are of the class that they are taken for in the end, where there are true classes
 _ZIPF = 1.6  # how much more often a sample goes to the class it is most easily confused with
 
 
 def label_rows(workload: Workload, seed: int = 0):
     """Yield one row of labels per snapshot; what moves goes to zipf-ranked confusable classes."""
     rng = np.random.default_rng(seed)
-    n_snapshots, n_samples, n_classes = workload[:3]
+    n_snapshots, n_samples, n_classes, _ = workload
     confusable = rng.permutation(n_classes - 1) + 1  # rank -> distance to the class confused with
     labels = rng.integers(0, n_classes, n_samples)
     yield labels
@@ -64,10 +60,6 @@ def make(name: str, folder: Path) -> Path:
             file.attrs["num_classes"] = workload.n_classes
             for t, row in enumerate(label_rows(workload)):
                 dataset[t] = row
-            if workload.true:
-                rng = np.random.default_rng(1)
-                learned = rng.random(len(row)) < _LEARNED
-                file["targets"] = np.where(learned, row, rng.integers(0, workload.n_classes, len(row)))
         unfinished.rename(path)
     return path
 
