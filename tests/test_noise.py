@@ -144,6 +144,16 @@ def test_many_pairs_are_worked_through_in_blocks(monkeypatch):
     np.testing.assert_array_equal(noise_floor(flows_of(rows)).floor, whole.floor)
 
 
+def test_cells_are_numbered_alike_by_table_and_by_sorting(kernels, monkeypatch):
+    from nntf_cli.kernels import noise
+
+    a, b = (flows_of(np.random.default_rng(k).integers(0, 4, size=(5, 30))) for k in range(2))
+    by_table = noise_floor(a).deviation, noise_floor(a, b).deviation
+    monkeypatch.setattr(noise, "_CELLS", 0)
+    np.testing.assert_array_equal(noise_floor(a).deviation, by_table[0])
+    np.testing.assert_array_equal(noise_floor(a, b).deviation, by_table[1])
+
+
 def test_crossed_with_itself_only_the_diagonal_differs(kernels):
     rows = np.random.default_rng(5).integers(0, 9, size=(5, 6))
     alone, crossed = judged(rows).noise, judged(rows, rows).noise

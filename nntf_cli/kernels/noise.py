@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nntf_cli import memory
 from nntf_cli.kernels.vectorized import mirror
 from nntf_cli.model import Flows
 from nntf_cli.progress import task
@@ -38,6 +39,9 @@ _TABLE = 2**22
 
 #: The place of r / n in what :func:`of_pair` returns: P(A = 0) and P(A <= 0) at c = 1.
 _REST = 4
+
+#: Cells that are numbered by a table, at most, and the bytes that a flow takes where they are sorted.
+_CELLS, _SORTED_BYTES = 2**24, 48.0
 
 #: Columns of a row that are looked at together, at most.
 _COLUMNS = 128
@@ -130,13 +134,22 @@ def finish(sums: np.ndarray, moved: np.ndarray, others: np.ndarray) -> tuple[np.
 
 def number_cells(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray, int]:
     """Return numbers, from 0 on, for the cells of the flows of a and of b, and how many there are."""
-    other = a if b is None else b
-    width = np.uint64(max(a.n_classes, other.n_classes))
-    both = [a] if b is None else [a, b]
-    cells = np.concatenate([f.from_class.astype(np.uint64) * width + f.to_class.astype(np.uint64) for f in both])
-    known, number = np.unique(cells, return_inverse=True)
-    number = number.astype(np.int32)
-    return number[: len(a.count)], number[-len(other.count) :] if len(other.count) else number[:0], len(known)
+    several = [a] if b is None else [a, b]
+    width = max(flows.n_classes for flows in several)
+    n_flows = sum(len(flows.count) for flows in several)
+    if width**2 <= _CELLS:
+        cells = [flows.from_class.astype(np.int32) * np.int32(width) + flows.to_class for flows in several]
+        number = np.zeros(width**2 + 1, dtype=np.int32)
+        for some in cells:
+            number[some + 1] = 1
+        np.cumsum(number, out=number)
+        numbers, n_cells = [number[some] for some in cells], int(number[-1])
+    else:
+        memory.require(_SORTED_BYTES * n_flows, "sorting what moved", "use fewer snapshots with --every")
+        cells = [flows.from_class.astype(np.uint64) * np.uint64(width) + flows.to_class for flows in several]
+        known, place = np.unique(np.concatenate(cells), return_inverse=True)
+        numbers, n_cells = np.split(place.astype(np.int32), [len(a.count)]), len(known)
+    return numbers[0], numbers[0] if b is None else numbers[1], n_cells
 
 
 def noise_floor(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray]:
