@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nntf_cli import memory
 from nntf_cli.kernels.vectorized import mirror
 from nntf_cli.model import Flows
 from nntf_cli.progress import task
@@ -28,38 +29,75 @@ TINY = 1e-20
 #: first and the second orthogonal polynomial of A, and their squares.
 SUMS = 6
 
+#: A little more than -ln(TINY) / 2.
+_HOEFFDING = 24.0
+
 TITLE = "estimating the noise floor"
 
 #: Entries of a table of numbers of cells, at most.
-_TABLE = 2**23
+_TABLE = 2**22
+
+#: The place of r / n in what :func:`of_pair` returns: P(A = 0) and P(A <= 0) at c = 1.
+_REST = 4
+
+#: Cells that are numbered by a table, at most, and the bytes that a flow takes where they are sorted.
+_CELLS, _SORTED_BYTES = 2**24, 48.0
+
+#: Columns of a row that are looked at together, at most.
+_COLUMNS = 128
 
 
-def of_cell(c: int, m: int, s: Any, r: Any, n: Any, n1: Any, n2: Any, left1: Any, p: Any, below: Any) -> Any:
-    """Return the first four :data:`SUMS` of a cell with c < n moves; numbers, or arrays with a place per pair.
+def of_pair(s: Any, r: Any, n1: Any, n2: Any) -> Any:
+    """Return what the cells of a pair have in common; n - 1 and n - 2 are given as at least 1.
 
-    ``n1``, ``n2`` and ``left1`` are n - 1, n - 2 and n - c - 1, at least 1; ``p`` is P(A = m), ``below`` P(A <= m).
-    The components are those by which this cell covaries with others: E[X Q] / (n - c) ... of monic Hahn polynomials Q.
+    Divisions are what takes time, so here they are done once.
     """
+    n = s + r
+    return s, r, n, s / n, r / n, 1.0 / n, 1.0 / n1, 1.0 / n2
+
+
+def of_cell(c: int, m: int, pair: Any, p: Any, below: Any) -> Any:
+    """Return expectation, variance and two components of (c - 2A)+ in a cell with c < n moves.
+
+    ``p`` is P(A = m), ``below`` P(A <= m); these and the parts of ``pair`` are numbers, or arrays with a place per
+    pair. The components are those by which cells covary, E[(c - 2A)+ Q] of the first and of the second monic Hahn
+    polynomial Q of A, by n - c and by (n - c) (n - c - 1).
+    """
+    s, r, n, share, rest, by_n, by_n1, by_n2 = pair
     left = n - c
-    mean = c * (s / n)
+    mean = c * share
     lead = 2.0 * mean - c
     t = (c - m) * (s - m) * p
-    variance = mean * (r / n) * left / n1
-    deviation = t / n  # Σ (mean - a) p(a) up to m
-    square = variance * below - (m + 1 - mean - (c + s - 2.0 * mean) / n) * t / n1  # Σ (a - mean)² p(a) up to m
+    t1 = t * by_n1
+    variance = mean * rest * left * by_n1
+    deviation = t * by_n  # Σ (mean - a) p(a) up to m
+    square = variance * below - (m + 1 - mean - (c + s - 2.0 * mean) * by_n) * t1  # Σ (a - mean)² p(a) up to m
     expected = 2.0 * deviation - lead * below
     spread = lead * lead * below - 4.0 * lead * deviation + 4.0 * square - expected * expected
     first = (lead * deviation - 2.0 * square) / left
-    second = t / n1 * ((2 * m - c) * (m - (c - 1) * (s - 1.0) / n2) + 2.0 * m * (r - c + m) / n2) / (left * left1)
+    second = t1 * ((2 * m - c) * (m - (c - 1) * (s - 1.0) * by_n2) + 2.0 * m * (r - c + m) * by_n2)
+    second = second / (left * (left - 1.0) + (left < 2.0))  # where one is left, A has two values and Q is 0
     return expected, spread, first, second
 
 
-def one_more(c: int, m: int, s: Any, r: Any, n: Any, p: Any, below: Any) -> Any:
+def one_more(c: int, m: int, pair: Any, p: Any, below: Any) -> Any:
     """Return p and below of a cell with c + 1 < n moves from those with c."""
-    left = n - c
+    s, r, n = pair[0], pair[1], pair[2]
+    # the one division does not wait for p, and so costs next to nothing
     if c % 2:
-        return p * ((c + 1) * (r - (c - m))) / ((c + 1 - m) * left), below - p * ((s - m) / left)
-    return p * ((c + 1) * (s - m)) / ((m + 1) * left), below + p * ((c - m) * (s - m)) / ((m + 1) * left)
+        by = 1.0 / ((n - c) * (m + 2))
+        return p * ((r - (c - m)) * (c + 1) * by), below - p * ((s - m) * (m + 2) * by)
+    by = 1.0 / ((n - c) * (m + 1))
+    return p * ((s - m) * (c + 1) * by), below + p * ((s - m) * (c - m) * by)
+
+
+def last_that_counts(s: np.ndarray, r: np.ndarray) -> np.ndarray:
+    """Return a number of moves c beyond which P(A <= m) is nothing: by counting, or by Hoeffding's inequality.
+
+    It is 0 beyond 2 r, and at most exp(-2 c (s / n - 1/2)²), which then is below :data:`TINY`.
+    """
+    apart = (s / np.maximum(s + r, 1.0) - 0.5) ** 2
+    return np.minimum(2.0 * r, _HOEFFDING / np.maximum(apart, 1e-300)).astype(np.int64) + 1
 
 
 def finish(sums: np.ndarray, moved: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,13 +134,22 @@ def finish(sums: np.ndarray, moved: np.ndarray, others: np.ndarray) -> tuple[np.
 
 def number_cells(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray, int]:
     """Return numbers, from 0 on, for the cells of the flows of a and of b, and how many there are."""
-    other = a if b is None else b
-    width = np.uint64(max(a.n_classes, other.n_classes))
-    both = [a] if b is None else [a, b]
-    cells = np.concatenate([f.from_class.astype(np.uint64) * width + f.to_class.astype(np.uint64) for f in both])
-    known, number = np.unique(cells, return_inverse=True)
-    number = number.astype(np.int32)
-    return number[: len(a.count)], number[-len(other.count) :] if len(other.count) else number[:0], len(known)
+    several = [a] if b is None else [a, b]
+    width = max(flows.n_classes for flows in several)
+    n_flows = sum(len(flows.count) for flows in several)
+    if width**2 <= _CELLS:
+        cells = [flows.from_class.astype(np.int32) * np.int32(width) + flows.to_class for flows in several]
+        number = np.zeros(width**2 + 1, dtype=np.int32)
+        for some in cells:
+            number[some + 1] = 1
+        np.cumsum(number, out=number)
+        numbers, n_cells = [number[some] for some in cells], int(number[-1])
+    else:
+        memory.require(_SORTED_BYTES * n_flows, "sorting what moved", "use fewer snapshots with --every")
+        cells = [flows.from_class.astype(np.uint64) * np.uint64(width) + flows.to_class for flows in several]
+        known, place = np.unique(np.concatenate(cells), return_inverse=True)
+        numbers, n_cells = np.split(place.astype(np.int32), [len(a.count)]), len(known)
+    return numbers[0], numbers[0] if b is None else numbers[1], n_cells
 
 
 def noise_floor(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray]:
@@ -121,7 +168,8 @@ def noise_floor(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray]:
     floor, deviation = (np.zeros((a.n_transitions, other.n_transitions)) for _ in range(2))
     counter = _CellCounter(a, b)
     moved, others = a.moved.astype(np.float64), other.moved.astype(np.float64)
-    with task(TITLE, counter.n_pairs) as done:
+    total = len(floor) * (len(floor) - 1) / 2 if b is None else floor.size
+    with task(TITLE, total) as done:
         for pieces in counter.blocks():
             i = np.concatenate([np.full(piece.n, piece.row) for piece in pieces])
             j = np.concatenate([np.arange(piece.first, piece.first + piece.n) for piece in pieces])
@@ -140,6 +188,7 @@ class _Piece(NamedTuple):
     row: int
     first: int  #: column
     n: int  #: columns
+    width: int  #: above every number of moves that counts in any of them
 
 
 class _CellCounter:
@@ -150,35 +199,43 @@ class _CellCounter:
         self._cells, self._others, n_cells = number_cells(a, b)
         self._dense = np.zeros(n_cells, dtype=np.int64)
         self._transition = np.repeat(np.arange(self._b.n_transitions), np.diff(self._b.start))
-        self._width = 1 + int(self._a.count.max(initial=0)) + int(self._b.count.max(initial=0))
-
-    def _n_columns(self, i: int) -> int:
-        return i if self._symmetric else self._b.n_transitions
-
-    @property
-    def n_pairs(self) -> int:
-        """How many pairs there are."""
-        return sum(map(self._n_columns, range(self._a.n_transitions)))
 
     def blocks(self) -> Iterator[list[_Piece]]:
-        """Yield pieces whose table together is no larger than it may be, unless it is that of one pair."""
-        most = max(1, _TABLE // self._width)
+        """Yield pieces whose table together is no larger than it may be, unless it is that of one pair.
+
+        Those that need as many steps are together.
+        """
         block: list[_Piece] = []
-        for i in range(self._a.n_transitions):
-            for first in range(0, self._n_columns(i), most):
-                piece = _Piece(i, first, min(most, self._n_columns(i) - first))
-                if block and sum(known.n for known in block) + piece.n > most:
-                    yield block
-                    block = []
-                block.append(piece)
+        n_pairs = 0
+        for piece in sorted(self._pieces(), key=lambda piece: piece.width):
+            if block and (n_pairs + piece.n) * piece.width > _TABLE:
+                yield block
+                block, n_pairs = [], 0
+            block.append(piece)
+            n_pairs += piece.n
         if block:
             yield block
 
-    def table(self, pieces: list[_Piece]) -> np.ndarray:
-        """Return how many cells have c moves, (c, pair)."""
-        return np.concatenate([self._piece(piece) for piece in pieces], axis=1)
+    def _pieces(self) -> Iterator[_Piece]:
+        moved, most = self._a.moved.astype(np.float64), _most_of_each(self._a)
+        others, most_others = self._b.moved.astype(np.float64), _most_of_each(self._b)
+        for i in range(self._a.n_transitions):
+            end = i if self._symmetric else self._b.n_transitions
+            s, r = np.maximum(moved[i], others[:end]), np.minimum(moved[i], others[:end])
+            widths = 1 + np.minimum(most[i] + most_others[:end], last_that_counts(s, r))
+            first = 0
+            while first < end:
+                columns = max(1, min(_COLUMNS, _TABLE // int(widths[first : first + _COLUMNS].max())))
+                columns = min(columns, end - first)
+                yield _Piece(i, first, columns, int(widths[first : first + columns].max()))
+                first += columns
 
-    def _piece(self, piece: _Piece) -> np.ndarray:
+    def table(self, pieces: list[_Piece]) -> np.ndarray:
+        """Return how many cells have c moves, (c, pair); those of which it does not matter are at 0."""
+        width = pieces[-1].width
+        return np.concatenate([self._counted(piece, width) for piece in pieces], axis=1)
+
+    def _counted(self, piece: _Piece, width: int) -> np.ndarray:
         mine = slice(self._a.start[piece.row], self._a.start[piece.row + 1])
         cells, counts = self._cells[mine], self._a.count[mine].astype(np.int64)
         theirs = slice(self._b.start[piece.first], self._b.start[piece.first + piece.n])
@@ -186,12 +243,25 @@ class _CellCounter:
         shared = self._dense[self._others[theirs]]
         self._dense[cells] = 0
         column = self._transition[theirs] - piece.first
-        size = self._width * piece.n
-        table = np.bincount((shared + self._b.count[theirs]) * piece.n + column, minlength=size)
-        table -= np.bincount((shared * piece.n + column)[shared > 0], minlength=size)
-        table = table.reshape(self._width, piece.n)
-        table += np.bincount(counts, minlength=self._width)[:, None]
+        size = width * piece.n
+        table = np.bincount(_in_table(shared + self._b.count[theirs], width) * piece.n + column, minlength=size)
+        table -= np.bincount(_in_table(shared, width) * piece.n + column, minlength=size)
+        table = table.reshape(width, piece.n)
+        table += np.bincount(_in_table(counts, width), minlength=width)[:, None]
         return table
+
+
+def _in_table(counts: np.ndarray, width: int) -> np.ndarray:
+    return np.where(counts < width, counts, 0)
+
+
+def _most_of_each(flows: Flows) -> np.ndarray:
+    """Return the largest number of moves in a cell, of every transition."""
+    most = np.zeros(flows.n_transitions, dtype=np.int64)
+    some = flows.start[:-1] < flows.start[1:]
+    if some.any():
+        most[some] = np.maximum.reduceat(flows.count, flows.start[:-1][some])
+    return most
 
 
 def _add_up(table: np.ndarray, moved: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -200,21 +270,21 @@ def _add_up(table: np.ndarray, moved: np.ndarray, others: np.ndarray) -> np.ndar
     sums = np.zeros((SUMS, len(s)))
     live = np.flatnonzero(r > 0)
     s, r = s[live], r[live]
-    n = s + r
-    p, below = r / n, r / n
-    needed = table.sum(axis=1)
-    last = int(np.flatnonzero(needed)[-1]) if needed.any() else 0
+    pairs = np.array(of_pair(s, r, *(np.maximum(s + r - k, 1.0) for k in (1.0, 2.0))))
+    p, below = pairs[_REST], pairs[_REST]
+    needed = np.flatnonzero(table.sum(axis=1))
+    last = int(needed[-1]) if len(needed) else 0
     for c in range(1, last + 1):
         m = (c - 1) // 2
-        if needed[c]:
-            number = table[c, live]
-            which = np.flatnonzero(number)
-            _add_cells(c, m, number[which], s[which], r[which], p[which], below[which], live[which], sums)
+        number = table[c, live]
+        which = np.flatnonzero(number)
+        if len(which):
+            _add_cells(c, m, number[which], pairs[:, which], p[which], below[which], live[which], sums)
         with np.errstate(under="ignore"):
-            p, below = one_more(c, m, s, r, n, p, below)
+            p, below = one_more(c, m, pairs, p, below)
         alive: np.ndarray = np.greater_equal(p, TINY)
         if not alive.all():
-            live, s, r, n, p, below = live[alive], s[alive], r[alive], n[alive], p[alive], below[alive]
+            live, pairs, p, below = live[alive], pairs[:, alive], p[alive], below[alive]
             if not len(live):
                 break
     return sums
@@ -224,15 +294,12 @@ def _add_cells(
     c: int,
     m: int,
     number: np.ndarray,
-    s: np.ndarray,
-    r: np.ndarray,
+    pairs: np.ndarray,
     p: np.ndarray,
     below: np.ndarray,
     where: np.ndarray,
     sums: np.ndarray,
 ) -> None:
-    n = s + r
-    n1, n2, left1 = (np.maximum(x, 1.0) for x in (n - 1.0, n - 2.0, n - c - 1.0))
-    mean, spread, first, second = of_cell(c, m, s, r, n, n1, n2, left1, p, below)
+    mean, spread, first, second = of_cell(c, m, pairs, p, below)
     for total, value in zip(sums, (mean, spread, first, first * first, second, second * second), strict=True):
         total[where] += number * value

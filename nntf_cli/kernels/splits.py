@@ -11,7 +11,7 @@ from nntf_cli.model import Flows
 from nntf_cli.progress import task
 from nntf_cli.threads import for_each
 
-_of_cell, _one_more = inner(noise.of_cell), inner(noise.one_more)
+_of_pair, _of_cell, _one_more = inner(noise.of_pair), inner(noise.of_cell), inner(noise.one_more)
 _TINY = noise.TINY
 
 
@@ -28,8 +28,10 @@ def noise_floor(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray]:
         n = i if b is None else shape[1]
         sums = np.zeros((n, noise.SUMS))
         mine = slice(a.start[i], a.start[i + 1])
+        moves = moved[i], moved_others[:n]
+        lasts = noise.last_that_counts(np.maximum(*moves), np.minimum(*moves))
         room = np.zeros(n_cells, dtype=np.int32), np.zeros(width, dtype=np.int64)
-        _add_up(cells[mine], a.count[mine], others, other.count, other.start, moved[i], moved_others, *room, sums)
+        _add_up(cells[mine], a.count[mine], others, other.count, other.start, *moves, lasts, *room, sums)
         floor[i, :n], deviation[i, :n] = noise.finish(sums.T, np.full(n, moved[i]), moved_others[:n])
         done(n)
 
@@ -51,52 +53,52 @@ def _add_up(
     start: np.ndarray,
     moved: float,
     moved_others: np.ndarray,
+    lasts: np.ndarray,
     dense: np.ndarray,
     number: np.ndarray,
     sums: np.ndarray,
 ) -> None:
     """Compare one transition with others, of which there are as many as rows of ``sums``."""
     mine = np.zeros(len(number), dtype=np.int64)
-    most = np.int64(0)
+    most = 0
     for x in range(len(cells)):
-        c = np.int64(counts[x])
+        c = int(counts[x])
         dense[cells[x]] = c
         mine[c] += 1
-        if c > most:
-            most = c
+        most = max(most, c)
     for j in range(len(sums)):
-        largest = most
-        number[: most + 1] = mine[: most + 1]
+        s, r = max(moved, moved_others[j]), min(moved, moved_others[j])
+        last = lasts[j]
+        largest = min(most, last)
+        number[: largest + 1] = mine[: largest + 1]
         for y in range(start[j], start[j + 1]):
-            shared = np.int64(dense[others[y]])
-            c = shared + np.int64(their_counts[y])
-            if shared > 0:
+            shared = int(dense[others[y]])
+            c = shared + int(their_counts[y])
+            if 0 < shared <= last:
                 number[shared] -= 1
-            number[c] += 1
-            if c > largest:
-                largest = c
-        _add_cells(number, largest, max(moved, moved_others[j]), min(moved, moved_others[j]), sums[j])
+            if c <= last:
+                number[c] += 1
+                largest = max(largest, c)
+        _add_cells(number, largest, s, r, sums[j])
         number[: largest + 1] = 0
 
 
 @inner
-def _add_cells(number: np.ndarray, largest: np.int64, s: float, r: float, sums: np.ndarray) -> None:
-    n = s + r
+def _add_cells(number: np.ndarray, largest: int, s: float, r: float, sums: np.ndarray) -> None:
     if r == 0.0:
         return
-    n1, n2 = max(n - 1.0, 1.0), max(n - 2.0, 1.0)
-    p, below = r / n, r / n
+    pair = _of_pair(s, r, max(s + r - 1.0, 1.0), max(s + r - 2.0, 1.0))
+    p = below = r / (s + r)
     for c in range(1, largest + 1):
         m = (c - 1) // 2
         if number[c] > 0:
-            left1 = max(n - c - 1.0, 1.0)
-            mean, spread, first, second = _of_cell(c, m, s, r, n, n1, n2, left1, p, below)
+            mean, spread, first, second = _of_cell(c, m, pair, p, below)
             sums[0] += number[c] * mean
             sums[1] += number[c] * spread
             sums[2] += number[c] * first
             sums[3] += number[c] * (first * first)
             sums[4] += number[c] * second
             sums[5] += number[c] * (second * second)
-        p, below = _one_more(c, m, s, r, n, p, below)
+        p, below = _one_more(c, m, pair, p, below)
         if p < _TINY:
             return
