@@ -334,3 +334,23 @@ def forgetting(seed=0, n_events=(0, 1, 2, 5, 0), per_kind=8, n_classes=5, first_
         learned_at=np.where(events < 0, -1, first_learned),
         next_class=next_class,
     )
+
+
+def sudden_flip(seed=0, n_snapshots=30, n_per_class=60, n_classes=6, flipped=4, at=14, n_flipped=48, rate=0.04):
+    """One class goes wrong all at once among samples that flip at random; adds ``true``, ``flipped`` and ``at``.
+
+    Every sample is correct or wrong, and at every snapshot turns from one to the other with probability ``rate``.
+    But ``n_flipped`` samples of class ``flipped`` are correct up to snapshot ``at`` - 1 and wrong from ``at`` on, never
+    anything else: the left and the right rule both pick all of them at ``at``, whatever the window. A wrong label is
+    the next class. Nothing is planted in D. With ``n_flipped`` = 0 all is random.
+    """
+    rng = np.random.default_rng(seed)
+    true = np.repeat(np.arange(n_classes), n_per_class)
+    flips = rng.random((n_snapshots, len(true))) < rate
+    flips[0] = rng.random(len(true)) < 0.5
+    wrong = np.cumsum(flips, axis=0) % 2
+    chosen = rng.choice(np.flatnonzero(true == flipped), n_flipped, replace=False)
+    wrong[:at, chosen], wrong[at:, chosen] = 0, 1
+    labels = (true + wrong) % n_classes
+    moved = np.count_nonzero(labels[1:] != labels[:-1], axis=1)
+    return _finish(labels, n_classes, moved, None, true=true, flipped=flipped, at=at, n_flipped=n_flipped)

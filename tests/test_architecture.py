@@ -135,7 +135,18 @@ def test_a_letter_means_one_thing_in_every_command():
 
 @pytest.mark.parametrize(
     "module",
-    ["fingerprint", "labellog", "rqa", "diff", "figures", "artifacts.tables", "recorders", "importing", "classes"],
+    [
+        "fingerprint",
+        "labellog",
+        "rqa",
+        "diff",
+        "figures",
+        "artifacts.tables",
+        "recorders",
+        "importing",
+        "classes",
+        "anomalies",
+    ],
 )
 def test_rooms_can_be_imported_alone(module):
     subprocess.run([sys.executable, "-c", f"import nntf_cli.{module}"], check=True, timeout=60)
@@ -149,6 +160,9 @@ def test_recording_without_a_framework_imports_none():
 
 
 def test_the_naive_twins_import_nothing_of_ours():
-    twins = ("naive", "naive_chance", "naive_classes", "naive_samples", "planted", "golden/make_rqa_golden")
+    twins = (
+        *("naive", "naive_anomalies", "naive_chance", "naive_classes", "naive_samples", "planted"),
+        "golden/make_rqa_golden",
+    )
     for name in twins:
         assert not any("nntf" in imported for imported in imports_of(ROOT / "tests" / f"{name}.py"))

@@ -105,20 +105,26 @@ def test_nothing_overlaps_at_any_size(n_classes, n_snapshots):
     assert ("is the mean of up to" in written) == (n_classes >= 1000)
 
 
+def marks_of(plot, rule):
+    """Return (snapshot, height, width) of each mark."""
+    (drawn,) = [marks for marks in plot.collections if marks.get_label() == rule]
+    return [(x, y, np.sqrt(size)) for (x, y), size in zip(drawn.get_offsets().tolist(), drawn.get_sizes(), strict=True)]
+
+
 def test_marks_are_where_they_belong():
     marks = [Mark(2, 1, "left", 1.0), Mark(0, 3, "right", 0.0), Mark(1, 0, "left", 0.5)]
     view = view_of(np.zeros((4, 3)), clusters=[0, 1, 0, 1])
     figure = draw_classes(view, marks=marks, only=[1, 2, 3], style=SMALL)
     (plot,) = axes_called(figure, "classes")
-    found = {line.get_marker(): line for line in plot.lines}
-    assert len(plot.lines) == 2  # class 0 is not shown
-    assert (found["v"].get_xdata(), found["^"].get_xdata()) == ([2], [0])
-    assert found["v"].get_markersize() > 2 * found["^"].get_markersize()
+    left, right = (marks_of(plot, rule) for rule in ("left", "right"))
+    assert len(left) == len(right) == 1  # class 0 is not shown
+    assert (left[0][0], right[0][0]) == (2, 0)
+    assert left[0][2] > 2 * right[0][2]
     names = {text.get_text(): text for text in figure.texts}
     assert "class 0" not in names
     encode(figure, "png")
-    for mark, name in (("v", "class 1"), ("^", "class 3")):
-        y = plot.transData.transform((0, found[mark].get_ydata()[0]))[1]
+    for mark, name in ((left, "class 1"), (right, "class 3")):
+        y = plot.transData.transform((0, mark[0][1]))[1]
         box = names[name].get_window_extent(figure.canvas.get_renderer())
         assert box.y0 < y < box.y1
     assert "left rule" in texts(figure)
@@ -135,6 +141,15 @@ def test_where_few_classes_can_be_named_the_marked_ones_are():
     far_apart = [k for k, place in zip(chosen, places, strict=True) if (np.abs(places - place) < 20).sum() == 1]
     assert far_apart
     assert {f"class {k}" for k in far_apart} <= names
+
+
+def test_marks_of_both_rules_at_one_place_do_not_cover_each_other():
+    marks = [Mark(1, 2, "left", 0.5), Mark(1, 2, "right", 1.0), Mark(0, 2, "left", 0.5)]
+    figure = draw_classes(random_view(4, 3), marks=marks, style=SMALL)
+    (plot,) = axes_called(figure, "classes")
+    (alone, left), (right,) = (sorted(marks_of(plot, rule)) for rule in ("left", "right"))
+    assert left[1] < alone[1] < right[1]  # downwards
+    assert (left[0], right[0]) == (1, 1)
 
 
 @pytest.mark.parametrize("measure", ["share", "inflow", "outflow", "precision"])

@@ -118,3 +118,23 @@ class SizeType(click.ParamType):
             return parse_size(str(value))
         except ParameterError as error:
             self.fail(error.cause, param, ctx)
+
+
+class ThresholdType(click.ParamType):
+    """A number of samples, or a share of them: 20, 5%."""
+
+    name = "N|P%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, bool]:
+        """Return (number, whether it is percent)."""
+        if isinstance(value, tuple):
+            return value
+        text = str(value).strip()
+        percent = text.endswith("%")
+        try:
+            number = float(text.removesuffix("%")) if percent else int(text)
+        except ValueError:
+            self.fail(f"{value!r} is not a number of samples or of percent, for instance 20 or 5%", param, ctx)
+        if not 0 <= number <= (100 if percent else 2**32):
+            self.fail(f"{value!r} is out of range", param, ctx)
+        return number, percent

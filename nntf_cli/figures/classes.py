@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes as Plot
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from nntf_cli.errors import ParameterError
 from nntf_cli.figures.cells import Side, fit_grid
@@ -246,18 +245,28 @@ def _bracket(page: Page, parts: Sequence[Part], left: int) -> None:
 
 
 def _put_marks(plot: Plot, parts: Sequence[Part], marks: Sequence[Mark]) -> None:
-    """Draw a triangle for each mark of a class that is shown, the largest ones undermost."""
-    places = {int(one): part.middle(k) - parts[0].top for part in parts for k, one in enumerate(part.classes)}
-    for mark in sorted(marks, key=lambda mark: -mark.weight):
-        if mark.class_ in places:
-            size = _SMALLEST + (_LARGEST - _SMALLEST) * min(max(mark.weight, 0.0), 1.0)
-            shape = "v" if mark.rule == "left" else "^"
-            plot.add_line(
-                Line2D(
-                    [mark.row], [places[mark.class_]], marker=shape, markersize=size, markerfacecolor=_MARK,
-                    markeredgecolor=INK, markeredgewidth=0.4, linestyle="none", clip_on=False,
-                )
-            )  # fmt: skip
+    """Draw a triangle for each mark of a class that is shown, the largest undermost; two at one place apart."""
+    places = {
+        int(one): (part.middle(k) - parts[0].top, part.side.pixels / 4)
+        for part in parts
+        for k, one in enumerate(part.classes)
+    }
+    shown = sorted((mark for mark in marks if mark.class_ in places), key=lambda mark: -mark.weight)
+    taken = {rule: {(mark.row, mark.class_) for mark in shown if mark.rule == rule} for rule in ("left", "right")}
+    both = taken["left"] & taken["right"]
+    plot.set_autoscale_on(False)
+    for rule, shape, aside in (("left", "v", -1), ("right", "^", 1)):
+        several = [mark for mark in shown if mark.rule == rule]
+        down = [
+            places[mark.class_][0] + aside * ((mark.row, mark.class_) in both) * places[mark.class_][1]
+            for mark in several
+        ]
+        widths = _SMALLEST + (_LARGEST - _SMALLEST) * np.clip([mark.weight for mark in several], 0, 1)
+        # all at once: there may be tens of thousands
+        plot.scatter(
+            [mark.row for mark in several], down, widths**2, color=_MARK, marker=shape, edgecolors=INK,
+            linewidths=0.4, clip_on=False, label=rule,
+        )  # fmt: skip
 
 
 def _explain(

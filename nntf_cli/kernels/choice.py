@@ -11,13 +11,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
 from nntf_cli import memory
 from nntf_cli.model import BandLines, Flows
 from nntf_cli.shares import n_ahead
+
+if TYPE_CHECKING:
+    from nntf_cli.kernels.vectorized_rules import Tally
 
 #: Seconds that importing numba and loading compiled kernels from its cache take.
 PRICE = 0.5
@@ -53,6 +56,8 @@ class Engine(Protocol):
     is_symmetric: Callable[[np.ndarray], bool]
     band_lines: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
     histories: Callable[[np.ndarray, np.ndarray, int, int], np.ndarray]
+    follow_runs: Callable[[Tally, np.ndarray, np.ndarray, int], bool]
+    end_runs: Callable[[Tally, np.ndarray], None]
     lines_of_panels: Callable[[Iterator[np.ndarray], np.ndarray, np.ndarray, np.ndarray, int, int], BandLines]
     tally_first: Callable[[np.ndarray, np.ndarray, int, np.ndarray], None]
     tally_changes: Callable[[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray], None]

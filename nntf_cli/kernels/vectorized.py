@@ -8,12 +8,14 @@ import numpy as np
 
 from nntf_cli.kernels.tallying import tally_changes, tally_first
 from nntf_cli.kernels.vectorized_histories import histories
+from nntf_cli.kernels.vectorized_rules import end_runs, follow_runs
 from nntf_cli.model import BandLines, Flows
 from nntf_cli.threads import for_each
 
 __all__ = [
-    "band_lines", "count_differences", "count_moves", "count_stays", "distance_panels", "distances", "finish",
-    "histories", "is_symmetric", "mirror", "noise_floor", "shared_moves", "tally_changes", "tally_first",
+    "band_lines", "count_differences", "count_moves", "count_stays", "distance_panels", "distances", "end_runs",
+    "finish", "follow_runs", "histories", "is_symmetric", "mirror", "noise_floor", "shared_moves", "tally_changes",
+    "tally_first",
 ]  # fmt: skip
 
 #: Widest label range whose moves are counted in a table instead of by sorting.

@@ -218,6 +218,38 @@ def pandas_classes(log: Path, out: Path, n: int) -> None:
     pd.concat(tables).sort_values(["class", "step"]).to_csv(out, index=False)
 
 
+def pandas_anomalies(log: Path, out: Path, window: int) -> None:
+    """Write the table of ``nntf anomalies`` for one window."""
+    import pandas as pd
+    from scipy.stats import binom, false_discovery_control
+
+    with h5py.File(log) as file:
+        correct, true, n_classes = (
+            file["labels"][:] == file["targets"][:],
+            file["targets"][:],
+            file.attrs["num_classes"],
+        )
+    changed = np.zeros_like(correct)
+    np.not_equal(correct[1:], correct[:-1], out=changed[1:])
+    size = np.bincount(true, minlength=n_classes)
+    rate = np.bincount(true, changed.sum(axis=0), n_classes) / (size * (len(changed) - 1))
+    tables = []
+    for step in range(1, len(changed)):
+        for rule, first, last in (("left", step - window + 1, step), ("right", step + 1, step + window)):
+            if first > 0 and last <= len(changed):
+                picked = changed[step] & ~changed[first:last].any(axis=0)
+                table = pd.DataFrame({"step": step, "class": range(n_classes), "rule": rule, "n": size})
+                table["score"] = np.bincount(true[picked], minlength=n_classes)
+                table["lost"] = np.bincount(true[picked & ~correct[step]], minlength=n_classes)
+                tables.append(table)
+    table = pd.concat(tables)
+    chance = (rate * (1 - rate) ** (window - 1))[table["class"]]
+    table["expected"] = table["n"] * chance
+    table["p"] = binom.sf(table["score"] - 1, table["n"], chance)
+    table["p_adjusted"] = false_discovery_control(table["p"])
+    table[table["score"] >= 0.1 * table["n"]].sort_values("p").to_csv(out, index=False)
+
+
 # -- packages
 
 

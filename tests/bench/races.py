@@ -213,6 +213,18 @@ def classes(folder: Path) -> Iterator[Race]:
     )  # fmt: skip
 
 
+def anomalies(folder: Path) -> Iterator[Race]:
+    """Which classes changed at once: for one window, and for seven of which one is chosen."""
+    log, ours, theirs = (folder / name for name in ("W3.h5", "W3-anomalies.csv", "W3-pandas.csv"))
+    workloads.with_true_classes(workloads.make("W3", folder))
+    where = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from pathlib import Path; import baselines; "
+    )
+    pandas = python(where + f"baselines.pandas_anomalies(Path({str(log)!r}), Path({str(theirs)!r}), 5)")
+    for what, flags in (("anomalies, process", ["--window", "5"]), ("anomalies --auto, process", ["--auto"])):
+        yield Race("W3", what, nntf("anomalies", log, *flags, "-o", ours), pandas, "pandas and scipy", rounds=3)
+
+
 def record(folder: Path) -> Iterator[Race]:
     """What recording costs a training, the HDF5 file that is made now and then included."""
     n = 20
@@ -243,6 +255,6 @@ def samples(folder: Path) -> Iterator[Race]:
 
 
 GROUPS = {
-    "start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "classes": classes, "samples": samples,
-    "record": record,
+    "start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "classes": classes, "anomalies": anomalies,
+    "samples": samples, "record": record,
 }  # fmt: skip
