@@ -149,5 +149,5 @@ def test_recording_without_a_framework_imports_none():
 
 
 def test_the_naive_twins_import_nothing_of_ours():
-    for name in ("naive", "naive_chance", "naive_classes", "planted", "golden/make_rqa_golden"):
+    for name in ("naive", "naive_chance", "naive_classes", "naive_explain", "planted", "golden/make_rqa_golden"):
         assert not any("nntf" in imported for imported in imports_of(ROOT / "tests" / f"{name}.py"))

@@ -22,6 +22,7 @@ COMMANDS = {
     "rqa": "Quantify recurrence: a table, one row per run or per band.",
     "render": "Draw fingerprints, differences, bands and transitions.",
     "classes": "Tell how every class fares from snapshot to snapshot.",
+    "explain": "Say what is behind a spot of a fingerprint, and where it goes in loops.",
     "repair": "Save what can be read of a damaged label log.",
     "pack": "Rewrite label logs for size, and several into one file.",
 }
