@@ -1,5 +1,7 @@
 """Flows as bars, and loops as frames."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from drawing import SMALL, axes_called, make_fingerprint, texts
@@ -47,6 +49,11 @@ def test_bars_are_common_in_grey_and_the_rest_in_colour():
     assert "as many in both: 9 on either side; d is the share of colour" in said
     assert "2 other flows, counted in but not drawn: difference 1, in both 4" in said
     assert_apart(figure)
+
+
+def test_colour_is_no_share_of_a_distance_normalized_otherwise():
+    figure = draw_explained(replace(PAIR, is_share=False), style=SMALL)
+    assert "as many in both: 9 on either side | " in texts(figure)
 
 
 def test_one_transition_has_bars_to_one_side():

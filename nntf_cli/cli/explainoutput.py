@@ -310,8 +310,8 @@ def draw_flows(found: Pair | Single, names: Names, path: str, most: int) -> Writ
     flows = [(_name(m, names), _name(n, names)) for m, n in zip(before, after, strict=True)]
     if isinstance(found, Pair):
         d = f"d = {found.numerator:,} / {found.denominator:,} = {found.distance:.4f}"
-        heads = (f"{name}: {_head(moves)}" for name, moves in (("I", found.i), ("J", found.j)))
-        bars = Bars(f"{_both_runs(found)}: {d}", flows, found.count_i, found.count_j, *heads)
+        bars = Bars(f"{_both_runs(found)}: {d}", flows, found.count_i, found.count_j, f"I: {_head(found.i)}",
+                    f"J: {_head(found.j)}", found.normalize == "flows")  # fmt: skip
     else:
         bars = Bars(_run(found.moves), flows, found.count, head_i=_head(found.moves))
     return bytes_writer(encode(draw_explained(bars), picture_format(path, "--figure")))

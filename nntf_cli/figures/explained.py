@@ -41,6 +41,7 @@ class Bars:
     count_j: np.ndarray | None = None  #: likewise; None where there is one transition only
     head_i: str = ""  #: what I is
     head_j: str = ""  #: what J is
+    is_share: bool = True  #: d is normalized by flows, and so a share of what is drawn
 
 
 @look()
@@ -166,10 +167,11 @@ def _key(bars: Bars) -> list[tuple[str, str]]:
         return rest if len(i) else [("", "nothing moved")]
     j = bars.count_j
     common = np.minimum(i, j)
+    share = "; d is the share of colour" if bars.is_share else ""
     lines = [
         (MORE_I, f"more in I than in J: {number(int((i - common).sum()))}"),
         (MORE_J, f"more in J than in I: {number(int((j - common).sum()))}"),
-        (COMMON, f"as many in both: {number(int(common.sum()))} on either side; d is the share of colour"),
+        (COMMON, f"as many in both: {number(int(common.sum()))} on either side{share}"),
     ]
     if n_others:
         apart, alike = number(int(np.abs(i - j)[n:].sum())), number(int(common[n:].sum()))
