@@ -98,7 +98,7 @@ def fingerprint(
     """
     normalize, count = _normalization(metric, normalize), count or flows
     if against is not None:
-        _require_same_samples(log, log.split(split), against, against.split(against_split or split))
+        require_same_samples(log, log.split(split), against, against.split(against_split or split))
     if metric == "hamming":
         return _hamming_fingerprint(log, split, normalize, against, against_split or split, dtype)
 
@@ -440,7 +440,14 @@ def _aligned(a: Split, b: Split) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             y = next(right, y)
 
 
-def _require_same_samples(log: LabelLog, a: Split, against: LabelLog, b: Split) -> None:
+def require_same_samples(log: LabelLog, a: Split, against: LabelLog, b: Split) -> None:
+    """Refuse two runs whose transitions cannot be compared.
+
+    Raises
+    ------
+    MismatchError
+        They have different samples or classes, as far as the logs tell.
+    """
     where = f"{log.source} and {against.source}"
     remedy = "a cross fingerprint needs two runs of the same samples and classes"
     if a.labels.n_samples != b.labels.n_samples:

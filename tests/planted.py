@@ -354,3 +354,43 @@ def sudden_flip(seed=0, n_snapshots=30, n_per_class=60, n_classes=6, flipped=4, 
     labels = (true + wrong) % n_classes
     moved = np.count_nonzero(labels[1:] != labels[:-1], axis=1)
     return _finish(labels, n_classes, moved, None, true=true, flipped=flipped, at=at, n_flipped=n_flipped)
+
+
+def looping(seed=0, period=3, n_before=10, n_rounds=6, n_after=10, n_samples=400, n_classes=6, n_per_move=40, noise=4):
+    """Random moves, then a loop of ``n_rounds`` rounds, then random moves again.
+
+    Each place of a round has a move of its own, k -> k + 1 modulo the period, of ``n_per_move`` samples, which so are
+    in class 0 again after a round: one circuit through classes 0 ... period - 1. Beside it, at every transition,
+    ``noise`` other samples go to a random other class: so two transitions a period apart have all but a few of
+    their moves in common, and two others next to none. Before and after the loop ``n_per_move`` random samples move
+    to random classes. Adds ``period``, ``first`` and ``last`` transition of the loop, ``n_rounds``, ``circuit`` and
+    ``n_per_move``.
+    """
+    rng = np.random.default_rng(seed)
+    n_looping = n_rounds * period
+    n_transitions = n_before + n_looping + n_after
+    labels = np.zeros((n_transitions + 1, n_samples), dtype=np.int64)
+    labels[0] = rng.integers(0, n_classes, n_samples)
+    going, others = np.split(rng.permutation(n_samples), [n_per_move])
+    labels[0, going] = 0
+    moved = []
+    for i in range(n_transitions):
+        labels[i + 1] = labels[i]
+        inside = n_before <= i < n_before + n_looping
+        some = rng.choice(others, noise if inside else n_per_move, replace=False)
+        labels[i + 1, some] = (labels[i, some] + rng.integers(1, n_classes, len(some))) % n_classes
+        if inside:
+            labels[i + 1, going] = (i - n_before + 1) % period
+        moved.append(len(some) + (n_per_move if inside else 0))
+    return _finish(
+        labels,
+        n_classes,
+        moved,
+        np.full((n_transitions, n_transitions), np.nan),
+        period=period,
+        first=n_before,
+        last=n_before + n_looping - 1,
+        n_rounds=n_rounds,
+        circuit=tuple(range(period)),
+        n_per_move=n_per_move,
+    )

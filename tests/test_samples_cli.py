@@ -7,12 +7,12 @@ import json
 import h5py
 import numpy as np
 import pytest
+from nntf_cli.artifacts.longtables import writer
 
 import naive_samples
 import planted
 from nntf_cli.artifacts import columns
 from nntf_cli.artifacts.columns import Column, long_table, write_csv
-from nntf_cli.artifacts.longtables import writer
 from nntf_cli.artifacts.tables import Table, format_table
 from nntf_cli.cli.samples import FIELDS
 from nntf_cli.cli.samplesoutput import COLUMNS

@@ -24,6 +24,7 @@ COMMANDS = {
     "classes": "Tell how every class fares from snapshot to snapshot.",
     "anomalies": "Find the classes of which many samples change at once.",
     "samples": "Tell what became of every sample: learned, forgotten, changed.",
+    "explain": "Say what is behind a spot of a fingerprint, and where it goes in loops.",
     "repair": "Save what can be read of a damaged label log.",
     "pack": "Rewrite label logs for size, and several into one file.",
 }

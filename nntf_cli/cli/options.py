@@ -101,12 +101,19 @@ def splits(flag: str, text: str) -> Callable[[_Command], _Command]:
     )
 
 
+def normalize(default: str) -> Callable[[_Command], _Command]:
+    """``--normalize``; the default in words."""
+    return click.option(
+        "--normalize", type=click.Choice(["flows", "samples", "none"]),
+        help="Divide by the samples moved in both transitions (Eq. 1), by all samples, or not at all.  "
+        f"[default: {default}]",
+    )  # fmt: skip
+
+
 def distance(command: _Command) -> _Command:
     """``--metric`` and ``--normalize``: how the fingerprint of a log is computed."""
     for option in (
-        click.option("--normalize", type=click.Choice(["flows", "samples", "none"]),
-                     help="Divide by the samples moved in both transitions (Eq. 1), by all samples, or not at all.  "
-                     "[default: flows; with --metric hamming none]"),
+        normalize("flows; with --metric hamming none"),
         click.option("--metric", type=click.Choice(["flows", "hamming"]), default="flows", show_default=True,
                      help="Compare transitions (P x P), or count the samples whose labels differ between snapshots "
                      "(T x T)."),

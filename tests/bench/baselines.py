@@ -261,6 +261,24 @@ def imshow(matrix: Path, out: Path, n: int) -> str:
     )
 
 
+def grouped_by_pandas(log: Path, i: int, j: int, out: Path) -> str:
+    """Return a script that writes the table of ``nntf explain`` by pandas; it reads the four snapshots and no other."""
+    return f"""
+import h5py, pandas as pd
+labels = h5py.File({str(log)!r})["labels"]
+def flows(i):
+    moves = pd.DataFrame({{"from": labels[i], "to": labels[i + 1]}})
+    return moves[moves["from"] != moves["to"]].groupby(["from", "to"]).size()
+table = pd.concat([flows({i}), flows({j})], axis=1, keys=["count_i", "count_j"]).fillna(0).astype(int)
+table["common"] = table.min(axis=1)
+table["difference"] = (table["count_i"] - table["count_j"]).abs()
+table["share"] = table["difference"] / table["difference"].sum()
+order = ["difference", "common", "from", "to"]
+table = table.reset_index().sort_values(order, ascending=[False, False, True, True])
+table.to_csv({str(out)!r}, index=False)
+"""
+
+
 def scipy_is_there() -> bool:
     """Return whether scipy is installed."""
     return find_spec("scipy") is not None

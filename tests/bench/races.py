@@ -144,6 +144,11 @@ def w3(folder: Path) -> Iterator[Race]:
         "W3", "gzip: read and count", lambda: baselines.ours_count(packed),
         lambda: baselines.read_then_count(packed, 1_000), "h5py ds[:] and the same count", rounds=3,
     )  # fmt: skip
+    out = folder / "W3-grouped.csv"
+    yield Race(
+        "W3", "explain, process", nntf("explain", log, 2, 149, "--index", "-o", folder / "W3-explain.csv"),
+        python(baselines.grouped_by_pandas(log, 2, 149, out)), "pandas groupby",
+    )  # fmt: skip
     yield from of_classes("W3", log)
 
 
