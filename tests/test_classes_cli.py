@@ -280,7 +280,12 @@ def test_a_bad_log_leaves_what_was_there(tmp_path, log):
 
 def test_tables_that_do_not_fit_are_refused(log, monkeypatch):
     monkeypatch.setattr("nntf_cli.memory.available", lambda: 2.0**16)
-    refused(run("classes", log[0], "-t", "text"), 5, "a table of 96 rows for people needs", "take -t csv")
+    refused(
+        run("classes", log[0], "-t", "text"),
+        5,
+        "a table of 96 rows in columns as wide as they must be needs",
+        "take -t csv",
+    )
     assert len(succeeded(run("classes", log[0], "-t", "csv")).splitlines()) == 97
     monkeypatch.setattr("nntf_cli.memory.available", lambda: 2.0**13)
     refused(run("classes", log[0], "-t", "csv"), 5, "the table needs", "--class")

@@ -3,17 +3,17 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
 import pytest
-from nntf_cli.artifacts.longtables import writer
 
 import naive_samples
 import planted
 from nntf_cli.artifacts import columns
-from nntf_cli.artifacts.columns import Column, long_table, write_csv
-from nntf_cli.artifacts.tables import Table, format_table
+from nntf_cli.artifacts.columns import Column, LongTable, table_writer
+from nntf_cli.artifacts.tables import FORMATS, Table, format_table
 from nntf_cli.cli.samples import FIELDS
 from nntf_cli.cli.samplesoutput import COLUMNS
 from nntf_cli.labellog import write_log
@@ -265,11 +265,11 @@ def test_pieces_make_the_same_bytes(n, chosen, monkeypatch):
     monkeypatch.setattr("nntf_cli.artifacts.columns._OBJECTS", 50)
     cells = [column.cells() for column in whole.values()]
     table = Table([dict(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)], list(columns))
-    for write, fmt in (
-        (lambda stream: write_csv(stream, columns, rows), "csv"),
-        (writer(long_table(columns, rows), "json"), "json"),
-    ):
-        write(stream := io.BytesIO())
+    about = {"run": "50%s", "alpha": None, "share": 0.5}
+    table = replace(table, title="so many", measured={"share"}, about=about)
+    long = LongTable(columns, rows, "so many", frozenset({"share"}), about)
+    for fmt in FORMATS:
+        table_writer(long, fmt)(stream := io.BytesIO())
         assert stream.getvalue() == format_table(table, fmt).encode(errors="backslashreplace")
 
 
@@ -280,12 +280,14 @@ def test_a_long_name_takes_fewer_rows_at_a_time(monkeypatch):
         "nntf_cli.artifacts.columns._joined", lambda texts: sizes.append(len(texts[0])) or joined(texts)
     )
     names = ["x" * 2**20, "short"]
-    write_csv(stream := io.BytesIO(), {"n": Column(np.arange(40)), "name": Column(np.arange(40) % 2, None, names)})
+    table = LongTable({"n": Column(np.arange(40)), "name": Column(np.arange(40) % 2, None, names)})
+    table_writer(table, "csv")(stream := io.BytesIO())
     assert sizes == [15, 15, 10]
     assert stream.getvalue().split(b"\n")[40:] == [b"39,short", b""]
 
 
 def test_zero_bytes_do_not_reach_a_csv():
     stream = io.BytesIO()
-    write_csv(stream, {"a": Column(np.array([0, 1]), None, ["a\0b", "c"]), "b": Column(np.array([1, 2]))})
+    columns = {"a": Column(np.array([0, 1]), None, ["a\0b", "c"]), "b": Column(np.array([1, 2]))}
+    table_writer(LongTable(columns), "csv")(stream)
     assert stream.getvalue() == "a,b\na\ufffdb,1\nc,2\n".encode()

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from nntf_cli.artifacts.longtables import Block, LongTable
-from nntf_cli.artifacts.tables import Cell, Table, csv_cell, format_table
+from nntf_cli import memory
+from nntf_cli.artifacts.tables import Cell, Table, csv_cell, format_table, json_value
 from nntf_cli.progress import task
 
 #: Rows that are formatted at a time, and bytes that their names may take: all of them take what the longest does.
 _PIECE = 2**15
 _NAME_BYTES = 2**26
 
-#: Rows that are objects at a time, in other formats.
+#: Rows that are texts at a time, in JSON; and bytes of a cell where all of them are.
 _OBJECTS = 2**12
+_HELD = 200.0
 
 #: Widest range of whole numbers whose texts are looked up in a table of all of them.
 _WIDEST_RANGE = 2**12
@@ -32,6 +34,17 @@ class Column:
     values: np.ndarray  #: (n,)
     defined: np.ndarray | None = None  #: (n,) bool, False where a cell is empty; None: nowhere
     texts: Sequence[str] | None = None  #: where given, the values are places in it; beyond it a cell is empty
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Column:
+        """Return a column of an array; what is not finite is empty."""
+        known = np.isfinite(values) if values.dtype.kind == "f" else None
+        return cls(values, None if known is None or known.all() else known)
+
+    @classmethod
+    def empty(cls, n: int) -> Column:
+        """Return a column of ``n`` empty cells."""
+        return cls(np.zeros(n, dtype=np.int8), np.zeros(n, dtype=bool))
 
     def __len__(self) -> int:
         """Return n."""
@@ -59,56 +72,98 @@ class Column:
 Columns = Mapping[str, Column]
 
 
-def long_table(columns: Columns, rows: np.ndarray | None = None, **details: Any) -> LongTable:
-    """Return columns as a table of which some rows at a time are made into objects.
+@dataclass(frozen=True)
+class LongTable:
+    """Columns with what a :class:`~nntf_cli.artifacts.tables.Table` has besides."""
+
+    columns: Columns  #: by name, from the left; two at least
+    rows: np.ndarray | None = None  #: which rows, in this order; all if not given
+    title: str = ""  #: for people; CSV and JSON have no place for it
+    measured: frozenset[str] = frozenset()  #: columns that people read with four decimals
+    about: Mapping[str, Cell] = field(default_factory=dict)  #: what JSON says in every row besides
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(next(iter(self.columns.values()))) if self.rows is None else len(self.rows)
+
+    def pieces(self, size: int) -> Iterator[Columns]:
+        """Yield the columns of ``size`` rows at a time."""
+        for first in range(0, len(self), size):
+            part: Any = slice(first, min(first + size, len(self)))
+            part = part if self.rows is None else self.rows[part]
+            yield {name: column.taken(part) for name, column in self.columns.items()}
+
+    def whole(self) -> Table:
+        """Return it with an object for each row."""
+        cells = [column.cells() for columns in self.pieces(max(1, len(self))) for column in columns.values()]
+        rows = [dict(zip(self.columns, row, strict=True)) for row in zip(*cells, strict=True)]
+        return Table(rows, list(self.columns), self.title, measured=self.measured, about=self.about)
+
+
+def table_writer(table: LongTable, fmt: str) -> Callable[[BinaryIO], None]:
+    """Return what writes a table, byte for byte as :func:`~nntf_cli.artifacts.tables.format_table` would.
 
     Parameters
     ----------
-    columns : mapping of str to Column
-        By name, from the left.
-    rows : ndarray of int64, optional
-        Which rows, in this order; all if not given.
-    **details
-        Title and other details of a :class:`~nntf_cli.artifacts.longtables.LongTable`.
+    table : LongTable
+        What.
+    fmt : {"text", "csv", "md", "tex", "json"}
+        The second and the last are written some rows at a time; the others must be whole to know how wide they are.
+
+    Raises
+    ------
+    LimitError
+        In such a format it does not fit into memory.
     """
+    if fmt == "csv":
+        return lambda stream: _write_csv(stream, table)
+    if fmt == "json":
+        return lambda stream: _write_json(stream, table)
+    n_bytes = _HELD * len(table) * len(table.columns)
+    memory.require(n_bytes, f"a table of {len(table):,} rows in columns as wide as they must be", "take -t csv")
+    text = format_table(table.whole(), fmt).encode("utf-8", "backslashreplace")
 
-    def blocks() -> Iterator[Block]:
-        for piece in _pieces(columns, rows, _OBJECTS):
-            yield [column.cells() for column in piece.values()]
+    def write(stream: BinaryIO) -> None:
+        stream.write(text)
 
-    return LongTable(list(columns), _n_rows(columns, rows), blocks, **details)
+    return write
 
 
-def write_csv(stream: BinaryIO, columns: Columns, rows: np.ndarray | None = None) -> None:
-    """Write columns as CSV, byte for byte as :func:`~nntf_cli.artifacts.tables.format_table` would.
-
-    Parameters
-    ----------
-    stream : binary stream
-        Where to.
-    columns : mapping of str to Column
-        By name, from the left; two at least.
-    rows : ndarray of int64, optional
-        Which rows, in this order; all if not given.
-    """
-    stream.write(format_table(Table([], list(columns)), "csv").encode())
-    longest = sum(max(map(len, column.texts), default=0) for column in columns.values() if column.texts)
-    n_rows, size = _n_rows(columns, rows), max(1, min(_PIECE, _NAME_BYTES // (4 * longest + 1)))
-    with task("writing the table", n_rows) as done:
-        for piece in _pieces(columns, rows, size):
+def _write_csv(stream: BinaryIO, table: LongTable) -> None:
+    stream.write(format_table(Table([], list(table.columns)), "csv").encode())
+    longest = sum(max(map(len, column.texts), default=0) for column in table.columns.values() if column.texts)
+    with task("writing the table", len(table)) as done:
+        for piece in table.pieces(max(1, min(_PIECE, _NAME_BYTES // (4 * longest + 1)))):
             stream.write(_joined([_texts(column) for column in piece.values()]))
-            done(min(size, n_rows))
+            done(len(next(iter(piece.values()))))
 
 
-def _n_rows(columns: Columns, rows: np.ndarray | None) -> int:
-    return len(next(iter(columns.values()))) if rows is None else len(rows)
+def _write_json(stream: BinaryIO, table: LongTable) -> None:
+    """Write a list of objects; all look alike, so there is a form to be filled in."""
+    told = {name: _json_text(value).replace("%", "%%") for name, value in table.about.items()}
+    cells = {**dict.fromkeys(table.columns, "%s"), **told}
+    lines = (f"    {json.dumps(name, ensure_ascii=False).replace('%', '%%')}: {cell}" for name, cell in cells.items())
+    form, before = "  {\n" + ",\n".join(lines) + "\n  }", "[\n"
+    with task("writing the table", len(table)) as done:
+        for piece in table.pieces(_OBJECTS):
+            texts = [_json_texts(column) for name, column in piece.items() if name not in told]
+            text = before + ",\n".join([form % row for row in zip(*texts, strict=True)])
+            stream.write(text.encode("utf-8", "backslashreplace"))
+            before = ",\n"
+            done(len(next(iter(piece.values()))))
+    stream.write(b"[]\n" if before == "[\n" else b"\n]\n")
 
 
-def _pieces(columns: Columns, rows: np.ndarray | None, size: int) -> Iterator[Columns]:
-    n = _n_rows(columns, rows)
-    for first in range(0, n, size):
-        part: Any = slice(first, min(first + size, n)) if rows is None else rows[first : first + size]
-        yield {name: column.taken(part) for name, column in columns.items()}
+def _json_texts(column: Column) -> list[str]:
+    cells = column.cells()
+    if column.values.dtype.kind in "iu" and column.texts is None and column.defined is None:
+        return list(map(str, cells))
+    known = {cell: _json_text(cell) for cell in set(cells)} if column.values.dtype.kind != "f" else {}
+    return [known[cell] for cell in cells] if known else [_json_text(cell) for cell in cells]
+
+
+def _json_text(cell: Cell) -> str:
+    return json.dumps(json_value(cell), ensure_ascii=False, allow_nan=False)
 
 
 def _texts(column: Column) -> np.ndarray:

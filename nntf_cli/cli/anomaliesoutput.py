@@ -9,14 +9,12 @@ from nntf_cli.errors import InputError
 if TYPE_CHECKING:
     from nntf_cli.anomalies import Anomalies
     from nntf_cli.artifacts.columns import Column, Columns
+    from nntf_cli.artifacts.tables import Cell
     from nntf_cli.files.atomic import Writer
     from nntf_cli.model import LabelLog, Split
 
 #: How the p-values are adjusted.
 CORRECTION = "Benjamini-Hochberg"
-
-#: Bytes of a cell in formats that need all rows at once to know how wide a column is.
-_CELL_BYTES = 200.0
 
 #: Most marks in a figure, those of the most important anomalies: more would cover it.
 _MARKS = 500
@@ -38,34 +36,26 @@ def table_writer(found: Anomalies, log: LabelLog, split: Split, form: str) -> Wr
     LimitError
         It does not fit into memory.
     """
-    from nntf_cli import memory
-    from nntf_cli.artifacts.columns import table_of, write_csv, write_json
-    from nntf_cli.artifacts.tables import format_table, printable
-    from nntf_cli.cli.outputs import text_writer
+    from nntf_cli.artifacts.columns import LongTable, table_writer
+    from nntf_cli.artifacts.tables import printable
 
     columns = _columns_of(found, log)
-    if form == "csv":
-        return lambda stream: write_csv(stream, columns)
-    if form == "json":
-        return lambda stream: write_json(stream, {**columns, **_about(found, log, split)})
+    if form in ("csv", "json"):
+        return table_writer(LongTable(columns, about=_about(found, log, split)), form)
     empty = {"name": log.class_names is None, "lost": found.lost is None}
     shown = {name: column for name, column in columns.items() if not empty.get(name)}
-    n_rows = len(found.score)
-    memory.require(_CELL_BYTES * n_rows * len(shown), f"a table of {n_rows:,} rows for people", "take -t csv")
     for name in ("p", "p_adjusted"):
         shown[name] = _rounded(found, name)
     title = printable(title_of(found, log, split))
-    return text_writer(format_table(table_of(shown, title=title, measured=frozenset({"expected"})), form))
+    return table_writer(LongTable(shown, title=title, measured=frozenset({"expected"})), form)
 
 
 def _columns_of(found: Anomalies, log: LabelLog) -> Columns:
     """Return all columns; without a full window there is no score, nor anything to be said of it."""
-    import numpy as np
-
     from nntf_cli.anomalies import RULES
     from nntf_cli.artifacts.columns import Column
 
-    nothing = Column(np.zeros(len(found.score), dtype=np.int8), np.zeros(len(found.score), dtype=bool))
+    nothing = Column.empty(len(found.score))
     columns = {
         "step": Column(log.step[found.snapshot]),
         "class": Column(found.class_),
@@ -87,25 +77,19 @@ def _rounded(found: Anomalies, name: str) -> Column:
     return Column(np.array(values, dtype=np.float64), found.size > 0)
 
 
-def _about(found: Anomalies, log: LabelLog, split: Split) -> Columns:
+def _about(found: Anomalies, log: LabelLog, split: Split) -> dict[str, Cell]:
     """Return what JSON says in every row besides."""
-    import numpy as np
-
-    from nntf_cli.artifacts.columns import Column
-
-    n = len(found.score)
-    words = {
+    return {
         "run": log.name,
         "split": split.name,
         "of": found.of,
         "windows_tried": ", ".join(map(str, found.tried)),
         "null": found.settings.null,
         "correction": CORRECTION,
+        "window": found.window,
+        "n_tests": found.n_tests,
+        "alpha": found.settings.alpha if found.settings.auto else None,
     }
-    numbers = {"window": found.window, "n_tests": found.n_tests}
-    columns = {name: Column(np.zeros(n, dtype=np.int64), texts=(text,)) for name, text in words.items()}
-    columns |= {name: Column(np.full(n, number)) for name, number in numbers.items()}
-    return columns | {"alpha": Column(np.full(n, found.settings.alpha), np.full(n, found.settings.auto))}
 
 
 def _how(found: Anomalies, *, tried: bool = False) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _CLUSTERS, _MOST_CURVES = 4, 4
 
 #: Bytes of a row of the table of classes while it is made; and of a cell for people, who need all rows at once.
-_ROW_BYTES, _CELL_BYTES = 100, 200
+_ROW_BYTES = 100
 
 _MEASURED = frozenset({"share", "error", "precision", "share_from", "share_to"})
 
@@ -128,14 +128,13 @@ def _columns_of(counted: ClassTally, order: np.ndarray, clusters: np.ndarray | N
 
     n_snapshots, knows = counted.n_snapshots, counted.n_true is not None
     classes = np.repeat(order, n_snapshots)
-    nothing = Column(np.zeros(len(classes), dtype=np.int8), np.zeros(len(classes), dtype=bool))
+    nothing = Column.empty(len(classes))
 
     def samples(name: str) -> Column:
         return Column(getattr(counted, name)[:, order].T.ravel())
 
     def share(name: str) -> Column:
-        values = counted.measure(name, order).ravel()
-        return Column(values, np.isfinite(values))
+        return Column.of(counted.measure(name, order).ravel())
 
     later = np.tile(np.arange(n_snapshots) > 0, len(order))  # than the first, which has no snapshot before
     columns = {
@@ -171,29 +170,24 @@ def confusion_table(found: Confusion, form: str) -> Writer:
     }
     for name, classes in (("true", found.true), ("predicted", found.predicted)):
         columns[name] = Column(classes)
-        nothing = Column(np.zeros(n, dtype=np.int8), np.zeros(n, dtype=bool))
+        nothing = Column.empty(n)
         columns[f"{name}_name"] = Column(classes, texts=found.class_names) if found.class_names else nothing
     columns |= {f"n{end}": Column(samples) for end, samples in zip(ends, found.n, strict=True)}
     if two:
         columns["change"] = Column(found.change)
     shares = zip(ends, found.share, strict=True)
-    columns |= {f"share{end}": Column(share, np.isfinite(share)) for end, share in shares}
+    columns |= {f"share{end}": Column.of(share) for end, share in shares}
     return _table_writer(columns, form, f"confusions of {found.run} ({found.split}), {_when(found)}")
 
 
 def _table_writer(columns: Columns, form: str, title: str) -> Writer:
     """Return what writes columns; people are spared those that are empty."""
-    from nntf_cli import memory
-    from nntf_cli.artifacts.columns import table_of, write_csv, write_json
-    from nntf_cli.artifacts.tables import format_table, printable
-    from nntf_cli.cli.outputs import text_writer
+    from nntf_cli.artifacts.columns import LongTable, table_writer
+    from nntf_cli.artifacts.tables import printable
 
-    if form in ("csv", "json"):
-        return lambda stream: (write_csv if form == "csv" else write_json)(stream, columns)
-    shown = {name: column for name, column in columns.items() if not (len(column) and column.is_empty)}
-    n_rows = len(next(iter(columns.values())))
-    memory.require(_CELL_BYTES * n_rows * len(shown), f"a table of {n_rows:,} rows for people", "take -t csv")
-    return text_writer(format_table(table_of(shown, title=printable(title), measured=_MEASURED), form))
+    if form not in ("csv", "json"):
+        columns = {name: column for name, column in columns.items() if not (len(column) and column.is_empty)}
+    return table_writer(LongTable(columns, title=printable(title), measured=_MEASURED), form)
 
 
 def _when(found: Confusion) -> str:

@@ -12,7 +12,7 @@ from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
 
 if TYPE_CHECKING:
-    from nntf_cli.artifacts.longtables import LongTable
+    from nntf_cli.artifacts.columns import LongTable
     from nntf_cli.artifacts.tables import Table
     from nntf_cli.explain import Pair, Single
     from nntf_cli.files.atomic import Writer
@@ -215,11 +215,11 @@ def _text(table: Table) -> str:
 def _long_writer(table: LongTable, form: str) -> Writer:
     from dataclasses import replace
 
-    from nntf_cli.artifacts.longtables import writer
+    from nntf_cli.artifacts.columns import table_writer
 
     if form == "text":
         table = replace(table, title=table.title.replace("; ", "\n"))  # a terminal is not as wide as that
-    return writer(table, form)
+    return table_writer(table, form)
 
 
 def _deliver(outputs: dict[str | None, Writer], ctx: click.Context, title: str, form: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +12,7 @@ from nntf_cli.cli.outputs import bytes_writer, picture_format
 if TYPE_CHECKING:
     import numpy as np
 
-    from nntf_cli.artifacts.longtables import Block, LongTable
+    from nntf_cli.artifacts.columns import Column, Columns, LongTable
     from nntf_cli.artifacts.tables import Cell, Table
     from nntf_cli.explain import Loop, Moves, Pair, Search, Single, Steady
     from nntf_cli.files.atomic import Writer
@@ -26,9 +26,6 @@ _MEASURED = frozenset({"share", "distance", "between", "p_value", "steady"})
 #: Of a number that can be a class's, fewer than these.
 _DIGITS = 12
 
-#: Rows that are made at a time.
-_AT_ONCE = 2**14
-
 #: What JSON says of two transitions in every one of a million rows.
 _ABOUT_SAMPLES = ("run", "split", "against", "i_to_step", "j_to_step")
 
@@ -38,50 +35,42 @@ _CIRCUITS = 3
 
 def flow_table(found: Pair | Single, names: Names, most: int | None, *, all_columns: bool) -> LongTable:
     """Return a table with a row per flow, the first ``most`` of them; people are spared names that are numbers."""
+    from nntf_cli.artifacts.columns import Column
     from nntf_cli.explain import Pair
 
     shown = slice(most)
     columns = _class_columns(found, names, shown, all_columns=all_columns)
     if isinstance(found, Pair):
-        columns |= {"count_i": found.count_i[shown], "count_j": found.count_j[shown], "common": found.common[shown],
-                    "same_samples": found.same_samples[shown], "difference": found.difference[shown],
-                    "share": _share(found.difference[shown], found.numerator)}  # fmt: skip
+        numbers = {"count_i": found.count_i, "count_j": found.count_j, "common": found.common,
+                   "same_samples": found.same_samples, "difference": found.difference}  # fmt: skip
+        share = _share(found.difference[shown], found.numerator)
         title, about = _pair_title(found), _about_pair(found)
         told = int(found.difference[shown].sum()), found.numerator
     else:
-        columns |= {"count": found.count[shown], "share": _share(found.count[shown], found.moves.moved)}
+        numbers, share = {"count": found.count}, _share(found.count[shown], found.moves.moved)
         title, about = f"{_run(found.moves)}: {_what_moved(found)}", _about_moves(found.moves)
         told = int(found.count[shown].sum()), found.moves.moved
-    n_shown = len(columns["from"])
+    columns |= {name: Column(values[shown]) for name, values in numbers.items()} | {"share": Column.of(share)}
+    n_shown = len(share)
     if n_shown < found.n_flows:
         title += f"; the {n_shown:,} largest of {found.n_flows:,} flows, {told[0]:,} of {told[1]:,}"
     return _long(columns, title, about)
 
 
-def _long(columns: Mapping[str, np.ndarray], title: str, about: Mapping[str, Cell]) -> LongTable:
-    from nntf_cli.artifacts.longtables import LongTable, cells
+def _long(columns: Columns, title: str, about: Mapping[str, Cell]) -> LongTable:
+    from nntf_cli.artifacts.columns import LongTable
 
-    n = len(columns["from"])
-
-    def blocks() -> Iterator[Block]:
-        for first in range(0, n, _AT_ONCE):
-            yield [cells(column[first : first + _AT_ONCE]) for column in columns.values()]
-
-    return LongTable(tuple(columns), n, blocks, title, _MEASURED, about)
+    return LongTable(columns, title=title, measured=_MEASURED, about=about)
 
 
-def _class_columns(found: Pair | Single, names: Names, shown: slice, *, all_columns: bool) -> dict[str, np.ndarray]:
+def _class_columns(found: Pair | Single, names: Names, shown: slice, *, all_columns: bool) -> dict[str, Column]:
+    from nntf_cli.artifacts.columns import Column
+
     before, after = (classes[shown] for classes in found.classes)
-    columns = {"from": before, "to": after}
+    columns = {"from": Column(before), "to": Column(after)}
     if names is not None and (all_columns or list(names) != [str(k) for k in range(len(names))]):
-        columns |= {"from_name": _named(before, names), "to_name": _named(after, names)}
+        columns |= {"from_name": Column(before, texts=names), "to_name": Column(after, texts=names)}
     return columns
-
-
-def _named(classes: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    import numpy as np
-
-    return np.array(names, dtype=object)[classes]
 
 
 def _share(part: np.ndarray, whole: int) -> np.ndarray:
@@ -201,6 +190,7 @@ def sample_table(found: Pair | Single, names: Names, flows: np.ndarray | None, m
     """Return a table with a row per sample and flow: of ``flows``, else of the first ``most``."""
     import numpy as np
 
+    from nntf_cli.artifacts.columns import Column
     from nntf_cli.explain import Pair
     from nntf_cli.explain.pair import IN_BOTH
 
@@ -208,18 +198,19 @@ def sample_table(found: Pair | Single, names: Names, flows: np.ndarray | None, m
     behind = found.samples(chosen)
     first = found.i if isinstance(found, Pair) else found.moves
     before, after = (classes[behind.flow] for classes in found.classes)
-    columns = {"sample": behind.sample}
+    columns = {"sample": Column(behind.sample)}
     if first.split.ids is not None:
-        columns["id"] = first.split.ids[behind.sample]
+        columns["id"] = Column(first.split.ids[behind.sample])
     if first.split.true is not None:
-        columns["true"] = first.split.true[behind.sample]
-    columns |= {"from": before, "to": after}
+        columns["true"] = Column(first.split.true[behind.sample])
+    columns |= {"from": Column(before), "to": Column(after)}
     if names is not None:
-        columns |= {f"{name}_name": _named(columns[name], names) for name in ("true", "from", "to") if name in columns}
+        called = [name for name in ("true", "from", "to") if name in columns]
+        columns |= {f"{name}_name": Column(columns[name].values, texts=names) for name in called}
     about: dict[str, Cell] = {"run": first.log.name, "split": first.split.name, "to_step": first.to_step}
     title = f"{_run(first)}: {_way(first)}"
     if isinstance(found, Pair):
-        columns["moved_in"] = np.array(["both", "I", "J"], dtype=object)[behind.where]
+        columns["moved_in"] = Column(behind.where, texts=("both", "I", "J"))
         title = _pair_title(found)
         about = {key: value for key, value in _about_pair(found).items() if key in _ABOUT_SAMPLES}
     n_both = int(np.count_nonzero(behind.where == IN_BOTH))

@@ -75,7 +75,7 @@ def columns_of(run: LabelLog, found: Histories) -> dict[str, Column]:
 
     from nntf_cli.artifacts.columns import Column
 
-    nothing = Column(np.zeros(found.n_samples, dtype=np.int8), np.zeros(found.n_samples, dtype=bool))
+    nothing = Column.empty(found.n_samples)
     given = {
         "sample": Column(np.arange(found.n_samples)),
         "id": nothing if found.ids is None else Column(found.ids),
@@ -112,18 +112,15 @@ def table_writer(selected: Selected, rows: np.ndarray | None, form: str, field: 
     field : str or None
         What they are in order of.
     """
-    from nntf_cli.artifacts.columns import long_table, write_csv
-    from nntf_cli.artifacts.longtables import writer
+    from nntf_cli.artifacts.columns import LongTable, table_writer
 
     columns = columns_of(selected.run, selected.found)
-    if form == "csv":
-        return lambda stream: write_csv(stream, columns, rows)
-    if form == "json":
-        return writer(long_table(columns, rows), form)
+    if form in ("csv", "json"):
+        return table_writer(LongTable(columns, rows), form)
     assert rows is not None
     chosen = _for_people({name: column.taken(rows) for name, column in columns.items()})
     title = f"{selected.title}: {len(rows):,} of {selected.n:,} samples, in order of {field}"
-    return writer(long_table(chosen, title=title, measured=_SHARES), form)
+    return table_writer(LongTable(chosen, title=title, measured=_SHARES), form)
 
 
 def draw(selected: Selected, rows: np.ndarray, colour: str, what: str, picture: Literal["png", "svg", "pdf"]) -> Writer:
