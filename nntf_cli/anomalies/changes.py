@@ -20,7 +20,7 @@ from nntf_cli.progress import task
 RULES: tuple[Literal["left", "right"], ...] = ("left", "right")
 
 #: Bytes per class and snapshot that scores and their chances take while they are compared.
-_BYTES_PER_SCORE = 128.0
+_BYTES_PER_SCORE = 200.0
 
 
 @dataclass(frozen=True)

@@ -125,8 +125,10 @@ def find_anomalies(log: LabelLog, split: Split, settings: Settings) -> Anomalies
         true = None
     tried = settings.windows(log.n_snapshots)
     changes = count_changes(log, split, tried, true)
-    best = max((_Tests(changes, window, settings, len(tried)) for window in tried), key=lambda tests: tests.n_anomalies)
-    return best.anomalies(tried)
+    best, n_choices = tried[0], len(tried)
+    if n_choices > 1:  # counted first and then made again: one of them is large enough
+        best = max(tried, key=lambda window: _Tests(changes, window, settings, n_choices).n_anomalies)
+    return _Tests(changes, best, settings, n_choices).anomalies(tried)
 
 
 class _Tests:
@@ -147,10 +149,11 @@ class _Tests:
         self._p_adjusted[self._scored] = adjusted(self._p[self._scored], n_choices)
         self._discovered = self._scored & (self._p_adjusted <= settings.alpha)
         self._given = settings.threshold or (Threshold(0, percent=False) if settings.auto else THRESHOLD)
-        self._sizes = np.stack([changes.full.sizes(rule, window) for rule in rules])
-        self._least = self._given.least(self._sizes)
         eligible = self._discovered if settings.auto else self._scored | (self._given.value == 0)
-        self._passed = eligible & (self._scores >= self._least)
+        self._passed = eligible & (self._scores >= self._given.least(self._sizes()))
+
+    def _sizes(self) -> np.ndarray:
+        return np.stack([self._changes.full.sizes(rule, self._window) for rule in self._settings.rules])
 
     @property
     def n_anomalies(self) -> int:
@@ -166,7 +169,8 @@ class _Tests:
         places = self._in_order(np.nonzero(self._passed))
         rule, snapshot, class_ = places
         chances = Chance(*(part[places] for part in self._chance))
-        threshold = self._least[places]
+        sizes = self._sizes()[places]
+        threshold = self._given.least(sizes)
         if p_limit is not None:
             threshold = np.maximum(threshold, least_scores(chances, p_limit))
         lost = [self._changes.lost(name, self._window) for name in self._settings.rules]
@@ -182,7 +186,7 @@ class _Tests:
             snapshot=snapshot,
             class_=class_,
             rule=np.array([RULES.index(name) for name in self._settings.rules])[rule],
-            size=np.where(self._scored[places], self._sizes[places], 0),
+            size=np.where(self._scored[places], sizes, 0),
             score=self._scores[places],
             lost=None if lost[0] is None else np.stack([one for one in lost if one is not None])[places],
             expected=chances.expected,
