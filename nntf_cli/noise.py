@@ -29,6 +29,9 @@ OF = ("distance", "floor", "excess")
 #: X counts for so much less far from its mean: it comes in steps of 1, and with two flows of 2.
 _STEP = 1.0
 
+#: Pairs whose p-values are computed at a time.
+_STRIP = 2**20
+
 #: Share of false ones among the pairs that stand out, in expectation and at most.
 LEVEL = 0.05
 
@@ -170,21 +173,31 @@ def p_values(fingerprint: Fingerprint) -> np.ndarray:
     a step nearer to its mean. So p is rather too large than too small: of transitions with up to 24 moves, where all
     draws can be counted, six times in the median where it is below 0.05, and too small in one of a hundred.
     """
-    from scipy.special import gammaincc, ndtr  # not needed by those who only want the floor
-
     noise, axes = known_noise(fingerprint), fingerprint.axes
     if axes.rows.moved is None or axes.columns.moved is None:
         raise InputError("does not say how much moved", "give the label log", where=fingerprint.origin)
-    rows, columns = axes.rows.moved[:, None].astype(np.float64), axes.columns.moved[None, :].astype(np.float64)
-    total, apart = rows + columns, np.abs(rows - columns)
-    seen = np.rint((fingerprint.distances * total - apart) / 2)
-    mean, spread = np.maximum((noise.floor * total - apart) / 2, 0.0), noise.deviation * total / 2
-    p = np.full(fingerprint.shape, np.nan)
+    rows, columns = axes.rows.moved.astype(np.float64), axes.columns.moved.astype(np.float64)
+    memory.require(8.0 * noise.floor.size, "the p-values of all pairs", "thin it with --every")
+    p = np.empty(fingerprint.shape)
+    step = max(1, _STRIP // max(1, len(columns)))
+    for part in (slice(first, first + step) for first in range(0, len(p), step)):
+        sizes = rows[part, None] + columns, np.abs(rows[part, None] - columns)
+        p[part] = _two_sided(fingerprint.distances[part], noise.floor[part], noise.deviation[part], *sizes)
+    return p
+
+
+def _two_sided(
+    d: np.ndarray, floor: np.ndarray, deviation: np.ndarray, total: np.ndarray, apart: np.ndarray
+) -> np.ndarray:
+    """Return p-values; ``total`` is S + R, ``apart`` S - R."""
+    from scipy.special import gammaincc, ndtr  # not needed by those who only want the floor
+
+    mean, spread = np.maximum((floor * total - apart) / 2, 0.0), deviation * total / 2
+    p = np.where(d == floor, np.nan, 0.0)
     varies = (spread > 0) & (mean > 0)
-    x, mean, spread = seen[varies], mean[varies], spread[varies]
+    x, mean, spread = np.rint((d * total - apart) / 2)[varies], mean[varies], spread[varies]
     above = gammaincc((mean / spread) ** 2, np.maximum(x - _STEP, 0.0) * mean / spread**2)
     p[varies] = np.minimum(1.0, 2 * np.minimum(above, ndtr((x + _STEP - mean) / spread)))
-    p[~varies & (fingerprint.distances != noise.floor)] = 0.0
     return p
 
 
@@ -208,7 +221,6 @@ def stands_out(fingerprint: Fingerprint, level: float = LEVEL) -> np.ndarray:
     p = p_values(fingerprint)
     tested = ~np.isnan(p)
     once = tested if fingerprint.axes.is_cross else np.tril(tested, -1)
-    sorted_p = np.sort(p[once])
-    allowed = level * np.arange(1, len(sorted_p) + 1) / max(len(sorted_p), 1)
-    passed = np.flatnonzero(sorted_p <= allowed)
-    return tested & (np.nan_to_num(p, nan=1.0) <= (sorted_p[passed[-1]] if len(passed) else -1.0))
+    in_order = np.sort(p[once])
+    passed = np.flatnonzero(in_order <= level * np.arange(1, len(in_order) + 1) / max(len(in_order), 1))
+    return p <= in_order[passed[-1]] if len(passed) else np.zeros(p.shape, dtype=bool)  # nan is not

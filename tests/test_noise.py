@@ -140,8 +140,9 @@ def test_many_pairs_are_worked_through_in_blocks(monkeypatch):
     monkeypatch.setenv("NNTF_ENGINE", "numpy")
     rows = np.random.default_rng(4).integers(0, 30, size=(12, 7))
     whole = noise_floor(flows_of(rows))
-    monkeypatch.setattr(noise, "_TABLE", 200)
-    np.testing.assert_array_equal(noise_floor(flows_of(rows)).floor, whole.floor)
+    for name, value in (("_PAIRS", 7), ("_COLUMNS", 3), ("_TABLE", 0)):
+        monkeypatch.setattr(noise, name, value)
+        np.testing.assert_array_equal(noise_floor(flows_of(rows)).floor, whole.floor)
 
 
 def test_cells_are_numbered_alike_by_table_and_by_sorting(kernels, monkeypatch):

@@ -13,6 +13,7 @@ there is no logarithm and no exponential, and the same result everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,8 +35,8 @@ _HOEFFDING = 24.0
 
 TITLE = "estimating the noise floor"
 
-#: Entries of a table of numbers of cells, at most.
-_TABLE = 2**22
+#: Entries of a table of numbers of cells, and pairs that are done at once, about at most.
+_TABLE, _PAIRS = 2**22, 2**13
 
 #: The place of r / n in what :func:`of_pair` returns: P(A = 0) and P(A <= 0) at c = 1.
 _REST = 4
@@ -173,7 +174,7 @@ def noise_floor(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray]:
         for pieces in counter.blocks():
             i = np.concatenate([np.full(piece.n, piece.row) for piece in pieces])
             j = np.concatenate([np.arange(piece.first, piece.first + piece.n) for piece in pieces])
-            sums = _add_up(counter.table(pieces), moved[i], others[j])
+            sums = _add_up(counter.numbers(pieces), moved[i], others[j])
             floor[i, j], deviation[i, j] = finish(sums, moved[i], others[j])
             done(len(i))
     if b is None:
@@ -191,6 +192,14 @@ class _Piece(NamedTuple):
     width: int  #: above every number of moves that counts in any of them
 
 
+class _Numbers(NamedTuple):
+    """How many cells of a pair have c moves, in order of c."""
+
+    c: np.ndarray
+    pair: np.ndarray
+    number: np.ndarray
+
+
 class _CellCounter:
     """Counts the cells of every pair by how much moved in them."""
 
@@ -198,21 +207,16 @@ class _CellCounter:
         self._a, self._b, self._symmetric = a, a if b is None else b, b is None
         self._cells, self._others, n_cells = number_cells(a, b)
         self._dense = np.zeros(n_cells, dtype=np.int64)
-        self._transition = np.repeat(np.arange(self._b.n_transitions), np.diff(self._b.start))
+        self._transition = np.repeat(np.arange(self._b.n_transitions, dtype=np.int32), np.diff(self._b.start))
 
     def blocks(self) -> Iterator[list[_Piece]]:
-        """Yield pieces whose table together is no larger than it may be, unless it is that of one pair.
-
-        Those that need as many steps are together.
-        """
+        """Yield pieces that are done together: those that need as many steps."""
         block: list[_Piece] = []
-        n_pairs = 0
         for piece in sorted(self._pieces(), key=lambda piece: piece.width):
-            if block and (n_pairs + piece.n) * piece.width > _TABLE:
-                yield block
-                block, n_pairs = [], 0
             block.append(piece)
-            n_pairs += piece.n
+            if sum(known.n for known in block) >= _PAIRS:
+                yield block
+                block = []
         if block:
             yield block
 
@@ -223,19 +227,20 @@ class _CellCounter:
             end = i if self._symmetric else self._b.n_transitions
             s, r = np.maximum(moved[i], others[:end]), np.minimum(moved[i], others[:end])
             widths = 1 + np.minimum(most[i] + most_others[:end], last_that_counts(s, r))
-            first = 0
-            while first < end:
-                columns = max(1, min(_COLUMNS, _TABLE // int(widths[first : first + _COLUMNS].max())))
-                columns = min(columns, end - first)
-                yield _Piece(i, first, columns, int(widths[first : first + columns].max()))
-                first += columns
+            for first in range(0, end, _COLUMNS):
+                some = widths[first : first + _COLUMNS]
+                yield _Piece(i, first, len(some), int(some.max()))
 
-    def table(self, pieces: list[_Piece]) -> np.ndarray:
-        """Return how many cells have c moves, (c, pair); those of which it does not matter are at 0."""
-        width = pieces[-1].width
-        return np.concatenate([self._counted(piece, width) for piece in pieces], axis=1)
+    def numbers(self, pieces: list[_Piece]) -> _Numbers:
+        """Return what the cells of all pairs of some pieces hold, as far as it matters."""
+        found = [self._counted(piece) for piece in pieces]
+        before = np.cumsum([0, *(piece.n for piece in pieces)])
+        c = np.concatenate([some.c for some in found])
+        pair = np.concatenate([some.pair + first for some, first in zip(found, before, strict=False)])
+        order = np.argsort(c, kind="stable")
+        return _Numbers(c[order], pair[order], np.concatenate([some.number for some in found])[order])
 
-    def _counted(self, piece: _Piece, width: int) -> np.ndarray:
+    def _counted(self, piece: _Piece) -> _Numbers:
         mine = slice(self._a.start[piece.row], self._a.start[piece.row + 1])
         cells, counts = self._cells[mine], self._a.count[mine].astype(np.int64)
         theirs = slice(self._b.start[piece.first], self._b.start[piece.first + piece.n])
@@ -243,16 +248,27 @@ class _CellCounter:
         shared = self._dense[self._others[theirs]]
         self._dense[cells] = 0
         column = self._transition[theirs] - piece.first
-        size = width * piece.n
-        table = np.bincount(_in_table(shared + self._b.count[theirs], width) * piece.n + column, minlength=size)
-        table -= np.bincount(_in_table(shared, width) * piece.n + column, minlength=size)
-        table = table.reshape(width, piece.n)
-        table += np.bincount(_in_table(counts, width), minlength=width)[:, None]
-        return table
+        once, how_often = np.unique(counts, return_counts=True)
+        c: list[np.ndarray] = [np.repeat(once, piece.n), shared + self._b.count[theirs], shared]
+        columns: list[np.ndarray] = [np.tile(np.arange(piece.n), len(once)), column, column]
+        weights: list[np.ndarray] = [np.repeat(how_often, piece.n), np.ones(len(shared)), -np.ones(len(shared))]
+        return _tabulate(np.concatenate(c), np.concatenate(columns), np.concatenate(weights), piece)
 
 
-def _in_table(counts: np.ndarray, width: int) -> np.ndarray:
-    return np.where(counts < width, counts, 0)
+def _tabulate(c: np.ndarray, column: np.ndarray, weight: np.ndarray, piece: _Piece) -> _Numbers:
+    """Add up what stands several times; in a table, unless that would be large."""
+    matters = (c > 0) & (c < piece.width)
+    codes, weight = (c * piece.n + column)[matters], weight[matters]
+    if piece.width * piece.n <= _TABLE:
+        table = np.bincount(codes, weights=weight, minlength=1)
+        codes = np.flatnonzero(table)
+        number = table[codes]
+    else:
+        codes, place = np.unique(codes, return_inverse=True)
+        number = np.bincount(place, weights=weight, minlength=1)[: len(codes)]
+        codes, number = codes[number > 0], number[number > 0]
+    c, column = np.divmod(codes, piece.n)
+    return _Numbers(c, column, number)
 
 
 def _most_of_each(flows: Flows) -> np.ndarray:
@@ -264,7 +280,7 @@ def _most_of_each(flows: Flows) -> np.ndarray:
     return most
 
 
-def _add_up(table: np.ndarray, moved: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _add_up(numbers: _Numbers, moved: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return the :data:`SUMS` of every pair; all pairs take a step from c to c + 1 at once."""
     s, r = np.maximum(moved, others), np.minimum(moved, others)
     sums = np.zeros((SUMS, len(s)))
@@ -272,14 +288,18 @@ def _add_up(table: np.ndarray, moved: np.ndarray, others: np.ndarray) -> np.ndar
     s, r = s[live], r[live]
     pairs = np.array(of_pair(s, r, *(np.maximum(s + r - k, 1.0) for k in (1.0, 2.0))))
     p, below = pairs[_REST], pairs[_REST]
-    needed = np.flatnonzero(table.sum(axis=1))
-    last = int(needed[-1]) if len(needed) else 0
-    for c in range(1, last + 1):
+    last = int(numbers.c[-1]) if len(numbers.c) and len(live) else 0
+    bounds = np.searchsorted(numbers.c, np.arange(1, last + 2)).tolist()
+    place = _places(live, len(moved))
+    for c, (begin, end) in enumerate(pairwise(bounds), start=1):
         m = (c - 1) // 2
-        number = table[c, live]
-        which = np.flatnonzero(number)
-        if len(which):
-            _add_cells(c, m, number[which], pairs[:, which], p[which], below[which], live[which], sums)
+        if begin < end:
+            where = place[numbers.pair[begin:end]]
+            known = where >= 0
+            where, number = where[known], numbers.number[begin:end][known]
+            values = _of_cells(c, m, pairs[:, where], p[where], below[where])
+            for total, value in zip(sums, values, strict=True):
+                total[live[where]] += number * value
         with np.errstate(under="ignore"):
             p, below = one_more(c, m, pairs, p, below)
         alive: np.ndarray = np.greater_equal(p, TINY)
@@ -287,19 +307,17 @@ def _add_up(table: np.ndarray, moved: np.ndarray, others: np.ndarray) -> np.ndar
             live, pairs, p, below = live[alive], pairs[:, alive], p[alive], below[alive]
             if not len(live):
                 break
+            place = _places(live, len(moved))
     return sums
 
 
-def _add_cells(
-    c: int,
-    m: int,
-    number: np.ndarray,
-    pairs: np.ndarray,
-    p: np.ndarray,
-    below: np.ndarray,
-    where: np.ndarray,
-    sums: np.ndarray,
-) -> None:
+def _places(live: np.ndarray, n: int) -> np.ndarray:
+    """Return where each of n pairs is among the live ones, -1 where it is not."""
+    place = np.full(n, -1)
+    place[live] = np.arange(len(live))
+    return place
+
+
+def _of_cells(c: int, m: int, pairs: np.ndarray, p: np.ndarray, below: np.ndarray) -> tuple[np.ndarray, ...]:
     mean, spread, first, second = of_cell(c, m, pairs, p, below)
-    for total, value in zip(sums, (mean, spread, first, first * first, second, second * second), strict=True):
-        total[where] += number * value
+    return mean, spread, first, first * first, second, second * second
