@@ -27,6 +27,7 @@ from nntf_cli.figures import (
 )
 from nntf_cli.figures.cells import Grid, Quiet, Side, block_means, fit_grid, quiet_share
 from nntf_cli.figures.style import QUIET_BOTH, QUIET_ONE
+from nntf_cli.figures.ticks import value_ticks
 from nntf_cli.model import Axes, Axis, Fingerprint
 
 # Cells
@@ -312,3 +313,14 @@ def test_cells_of_a_strip_are_exact():
     assert down > across
     expected = matplotlib.colormaps["viridis"](values, bytes=True)
     np.testing.assert_array_equal(image, np.repeat(np.repeat(expected, down, 0), across, 1))
+
+
+def test_an_axis_has_two_values_at_least_and_not_too_many():
+    assert value_ticks(0.26, 0.52, 3) == [0.3, 0.4, 0.5]  # 0.2 apart there would be one
+    assert value_ticks(0, 1, 3) == [0.0, 0.5, 1.0]
+    assert value_ticks(0.2, 0.8, 3, whole=True) == []
+    rng = np.random.default_rng(0)
+    for low, span in zip(rng.random(300) * 10.0 ** rng.integers(-4, 4, 300), rng.random(300), strict=True):
+        ticks = value_ticks(low, low + span, 3)
+        assert 2 <= len(ticks) <= 4
+        assert low <= ticks[0] + 1e-9 and ticks[-1] <= low + span + 1e-9

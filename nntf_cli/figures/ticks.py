@@ -72,13 +72,21 @@ def _candidates(steps: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def value_ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
-    """Return at most ``most`` + 1 round values in ``[low, high]``, ``whole`` numbers only if asked for."""
+    """Return at most ``most`` + 1 round values in ``[low, high]``, if possible two; ``whole`` ones if asked for."""
     span = high - low
     if not np.isfinite(span) or span <= 0:
         return [low] if np.isfinite(low) else []
-    power = 10.0 ** np.floor(np.log10(span / most))
-    unit = next(d * power for d in (1, 2, 2.5, 5, 10, 20) if span / (d * power) <= most)
-    if whole:
-        unit = float(max(1, np.ceil(unit)))
-    first, last = np.ceil(low / unit - 1e-9), np.floor(high / unit + 1e-9)
-    return [float(f"{k * unit:.12g}") + 0.0 for k in np.arange(first, last + 1)]
+    ticks: list[float] = []
+    for n in (most, most + 1):  # round values may lie so that a coarse step meets a single one
+        unit = _unit(span / n)
+        unit = float(max(1, np.ceil(unit))) if whole else unit
+        first, last = np.ceil(low / unit - 1e-9), np.floor(high / unit + 1e-9)
+        if len(ticks) < 2:
+            ticks = [float(f"{k * unit:.12g}") + 0.0 for k in np.arange(first, last + 1)]
+    return ticks
+
+
+def _unit(least: float) -> float:
+    """Return the smallest round number from ``least`` on."""
+    power = float(10.0 ** np.floor(np.log10(least)))
+    return next(d * power for d in (1, 2, 2.5, 5, 10, 20) if least <= d * power)
