@@ -10,6 +10,7 @@ from pathlib import Path
 
 import baselines
 import pandas_samples
+import resampled_noise
 import workloads
 
 PYTHON = sys.executable
@@ -230,6 +231,19 @@ def anomalies(folder: Path) -> Iterator[Race]:
         yield Race("W3", what, nntf("anomalies", log, *flags, "-o", ours), pandas, "pandas and scipy", rounds=3)
 
 
+def noise(folder: Path) -> Iterator[Race]:
+    """What of every distance is chance."""
+    some = 40
+    for name in ("W1", "W2"):
+        flows = baselines.ours_count(workloads.make(name, folder))
+        n_pairs = flows.n_transitions * (flows.n_transitions - 1) / 2
+        yield Race(
+            name, "noise floor", with_engine("numba", lambda flows=flows: resampled_noise.ours(flows)),
+            lambda flows=flows: resampled_noise.drawn(flows, some),
+            f"numpy, {resampled_noise.DRAWS} draws ({some} of {n_pairs:,.0f} pairs)", share=some / n_pairs, rounds=3,
+        )  # fmt: skip
+
+
 def record(folder: Path) -> Iterator[Race]:
     """What recording costs a training, the HDF5 file that is made now and then included."""
     n = 20
@@ -261,5 +275,5 @@ def samples(folder: Path) -> Iterator[Race]:
 
 GROUPS = {
     "start": start_up, "W1": w1, "W2": w2, "W3": w3, "W4": w4, "W5": w5, "classes": classes, "anomalies": anomalies,
-    "samples": samples, "record": record,
+    "noise": noise, "samples": samples, "record": record,
 }  # fmt: skip
