@@ -11,6 +11,7 @@ import pytest
 
 import nntf_cli
 from badinputs import hdf5
+from nntf_cli.kernels import _jit
 from running import NNTF, process, refused, run, succeeded
 
 pytestmark = pytest.mark.process
@@ -118,6 +119,24 @@ def test_eight_processes_on_an_empty_numba_cache(log, tmp_path, expected):
     results = [child.communicate(timeout=120) for child in running]
     assert results == [(expected["fingerprint"], b"")] * 8
     assert list((tmp_path / "cache").rglob("*.nbi"))
+
+
+def test_what_is_cached_is_not_used_after_any_kernel_changed(tmp_path):
+    """numba looks at the file of a kernel alone, but kernels are compiled into one another."""
+    for name in ("a.py", "b.py", "c.txt"):
+        (tmp_path / name).write_text("1")
+        os.utime(tmp_path / name, (1, 1))
+    before = _jit._stamp(tmp_path)
+    os.utime(tmp_path / "c.txt", (2, 2))
+    assert _jit._stamp(tmp_path) == before
+    os.utime(tmp_path / "b.py", (2, 2))
+    assert _jit._stamp(tmp_path) != before
+
+    def kernel():
+        return 1
+
+    _jit.jit(kernel)
+    assert _jit._STAMP in kernel.__qualname__  # which is what numba names its files by
 
 
 def test_damaged_numba_cache(log, tmp_path, expected):

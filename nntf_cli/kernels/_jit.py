@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -45,7 +46,19 @@ def inner(function: _Function) -> _Function:
     return cast(_Function, register_jitable(function))
 
 
+def _stamp(folder: Path) -> str:
+    """Return what changes when any file of a folder does: what is cached of one kernel holds parts of others."""
+    entries = sorted((entry.name, entry.stat()) for entry in os.scandir(folder) if entry.name.endswith(".py"))
+    seen = ";".join(f"{name} {found.st_size} {found.st_mtime_ns}" for name, found in entries)
+    return f"{zlib.crc32(seen.encode()):08x}"
+
+
+_STAMP = _stamp(Path(__file__).parent)
+
+
 def _compiled(function: Callable[..., object]) -> Any:
+    # numba files a kernel under this name, and looks at the age of no file but the kernel's own
+    function.__qualname__ = f"{function.__name__}-{_STAMP}"
     if os.environ.get("NNTF_NUMBA_CACHE", "1") != "0":
         with contextlib.suppress(RuntimeError):
             return njit(nogil=True, cache=True)(function)
