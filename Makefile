@@ -132,10 +132,13 @@ $(OUT)/ $(OUT)/fingerprint/ $(OUT)/diff/:
 # -- checks -------------------------------------------------------------------------------------------
 
 PYTEST := $(VENV)/bin/python -m pytest
+# Processes that share out the files of the suite.
+PROCESSES ?= 2
+SUITE := $(PYTEST) -q -n $(PROCESSES) --dist loadfile
 
 .PHONY: test
 test: $(TEST_READY)  ## Install, then run the whole suite
-	$(PYTEST) -q
+	$(SUITE)
 
 .PHONY: check
 check: lint types $(DASK_READY) test test-nojit wheel  ## Everything that decides whether a change may land
@@ -154,7 +157,7 @@ NO_KERNELS := badimports badinputs badoutputs check figures importing pack recor
 
 .PHONY: test-nojit
 test-nojit: $(TEST_READY)  ## The kernels' tests without compilation, with coverage
-	NUMBA_DISABLE_JIT=1 $(PYTEST) -q -m 'not process' --cov --cov-report=term $(NO_KERNELS:%=--ignore-glob='tests/test_%*')
+	NUMBA_DISABLE_JIT=1 $(SUITE) -m 'not process' --cov --cov-report=term $(NO_KERNELS:%=--ignore-glob='tests/test_%*')
 
 .PHONY: test-dask
 test-dask: $(DASK_READY)  ## The tests of --scheduler, on clusters of this machine's processes (half a minute)
