@@ -219,8 +219,8 @@ def test_thresholds():
     log = log_of(labels, facts["true"])
     everything = found_in(log, window=3, threshold=Threshold(0, percent=False))
     assert len(everything.score) == 2 * labels.shape[0] * 6
-    assert np.count_nonzero(everything.size == 0) == 2 * 3 * 6
-    assert (everything.size[-36:] == 0).all()
+    assert np.count_nonzero(everything.size < 0) == 2 * 3 * 6
+    assert (everything.size[-36:] < 0).all()
     assert (np.diff(everything.p[:-36]) >= 0).all()
     for threshold, least in ((Threshold(12, False), 12), (Threshold(20, True), 12), (Threshold(19.1, True), 12)):
         some = found_in(log, window=3, threshold=threshold)
@@ -228,6 +228,18 @@ def test_thresholds():
         assert (some.threshold == least).all()
     assert found_in(log).window == 5
     assert str(found_in(log).given) == "10%"
+
+
+def test_nobody_in_a_class_is_a_score_of_0_and_not_none():
+    """Others could have come into it, and the score is one of those that p-values are adjusted for."""
+    log = log_of(np.array([[0, 1], [1, 1], [1, 1], [1, 1]], np.uint8))
+    found = found_in(log, window=1, threshold=Threshold(0, percent=False))
+    scored = found.size >= 0
+    assert np.count_nonzero(scored) == found.n_tests
+    empty = scored & (found.size == 0)
+    assert set(zip(found.snapshot[empty].tolist(), found.class_[empty].tolist(), strict=True)) == {(1, 0), (2, 0), (3, 0)}
+    assert (found.score[empty] == 0).all()
+    assert (found.p[empty] == 1).all()
 
 
 def test_auto_says_from_which_score_on():

@@ -77,7 +77,7 @@ class Anomalies:
     snapshot: np.ndarray  #: (n,) int64
     class_: np.ndarray  #: (n,) int64
     rule: np.ndarray  #: (n,) int64, an index into ``RULES``
-    size: np.ndarray  #: (n,) int64, samples of the class; 0 where there is no score
+    size: np.ndarray  #: (n,) int64, samples of the class; -1 where there is no score
     score: np.ndarray  #: (n,) int64, samples that changed together
     lost: np.ndarray | None  #: (n,) int64, those of them that became wrong; None where classes are followed
     expected: np.ndarray  #: (n,) float64, the mean score by chance
@@ -186,7 +186,7 @@ class _Tests:
             snapshot=snapshot,
             class_=class_,
             rule=np.array([RULES.index(name) for name in self._settings.rules])[rule],
-            size=np.where(self._scored[places], sizes, 0),
+            size=np.where(self._scored[places], sizes, -1),
             score=self._scores[places],
             lost=None if lost[0] is None else np.stack([one for one in lost if one is not None])[places],
             expected=chances.expected,

@@ -64,7 +64,7 @@ def _columns_of(found: Anomalies, log: LabelLog) -> Columns:
     }
     for name in ("score", "lost", "size", "expected", "threshold", "p", "p_adjusted"):
         values = getattr(found, name)
-        columns["n" if name == "size" else name] = nothing if values is None else Column(values, found.size > 0)
+        columns["n" if name == "size" else name] = nothing if values is None else Column(values, found.size >= 0)
     return columns
 
 
@@ -74,7 +74,7 @@ def _rounded(found: Anomalies, name: str) -> Column:
     from nntf_cli.artifacts.columns import Column
 
     values = [float(f"{p:.{_DIGITS}g}") for p in getattr(found, name).tolist()]
-    return Column(np.array(values, dtype=np.float64), found.size > 0)
+    return Column(np.array(values, dtype=np.float64), found.size >= 0)
 
 
 def _about(found: Anomalies, log: LabelLog, split: Split) -> dict[str, Cell]:
