@@ -76,20 +76,20 @@ def test_rows_of_the_matrix_instead_of_steps_and_fewer_snapshots(logs):
 
 
 def test_two_runs(logs):
-    row = json.loads(succeeded(run("explain", logs[0], 30, 70, "--against", logs[1], "-t", "json")))[0]
+    row = json.loads(succeeded(run("explain", "--between", logs[0], logs[1], 30, 70, "-t", "json")))[0]
     D = matrix_of(succeeded(run("fingerprint", logs[0], "--against", logs[1])))
     assert row["distance"] == D[2, 6]
     assert row["against"] == "wd_0.01"
     expected = naive_explain.explain_pair(between(labels_of(0), 2), between(labels_of(1), 6))
     assert (row["from"], row["to"], row["count_i"], row["count_j"]) == expected[0][:4]
-    first = json.loads(succeeded(run("explain", logs[0], 0, 0, "--index", "--against", logs[1], "-t", "json")))[0]
+    first = json.loads(succeeded(run("explain", 0, 0, "--index", "--between", logs[0], logs[1], "-t", "json")))[0]
     assert first["distance"] == D[0, 0]
-    done = run("explain", logs[0], 30, 70, "--against", logs[1])
+    done = run("explain", "--between", logs[0], logs[1], 30, 70)
     assert "and J, wd_0.01 (train), step 60 to 70" in done.err
 
 
 def test_two_runs_of_other_samples_are_refused(logs, run_a):
-    refused(run("explain", logs[0], 30, 70, "--against", run_a[0]), 3, "have 60 and 400 samples", "cross fingerprint")
+    refused(run("explain", 30, 70, "--between", logs[0], run_a[0]), 3, "have 60 and 400 samples", "cross fingerprint")
 
 
 def test_one_transition(logs):
@@ -184,9 +184,14 @@ def test_wrong_steps_and_wrong_combinations(logs, run_a):
     refused(run("explain", logs[0], 30, 40, "--within", 0.2), 2, "--within goes with --loops")
     refused(run("explain", logs[0], 30, 40, "--seed", 0), 2, "--seed goes with --loops")
     refused(run("explain", logs[0], 0, "--index", "--loops"), 2, "leave the steps out")
-    refused(run("explain", logs[0], 30, "--against", logs[1]), 2, "--against goes with two transitions")
+    refused(run("explain", 30, "--between", *logs[:2]), 2, "--between goes with two transitions")
+    refused(run("explain", "--loops", "--between", *logs[:2]), 2, "--between does not go with --loops")
+    refused(run("explain", logs[0], 30, "--between", *logs[:2]), 2, "wd_0.h5' is not a whole number")
+    refused(run("explain", logs[0], "cat"), 2, "'cat' is not a whole number: I and J are steps")
+    refused(run("explain", logs[0], 30, 40, 50), 2, "3 transitions are too many")
+    refused(run("explain"), 2, "Missing argument 'LOG'")
     refused(run("explain", logs[0], 30, "--normalize", "none"), 2, "--normalize goes with two transitions")
-    refused(run("explain", "-", 30, 40, "--against", "-"), 2, "stdin (-) can be read only once")
+    refused(run("explain", 30, 40, "--between", "-", "-"), 2, "stdin (-) can be read only once")
     refused(run("explain", logs[0], 30, "--figure", "a.jpg"), 2, "a.jpg: unknown ending; use .png")
     refused(run("explain", logs[0], 30, "--figure", "a.png", "-o", "a.png", "-t", "csv"), 2, "a file each")
     refused(run("explain", logs[0], 30, "-o", logs[0], "-t", "csv"), 2, "is an input")

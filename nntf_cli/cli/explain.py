@@ -19,20 +19,23 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "csv", "md", "tex", "json")
 
+#: Of a step, fewer characters than these.
+_DIGITS = 20
+
 #: Flows that a person is shown unless asked for more.
 _SHOWN = 20
 
 #: What --loops takes and what the others take.
 _OF_LOOPS = ("within", "margin", "rounds", "permutations", "seed")
-_OF_SPOTS = ("against", "by_index", "samples", "flow", "top", "normalize")
+_OF_SPOTS = ("between", "by_index", "samples", "flow", "top", "normalize")
 
 
 # fmt: off
 @click.command("explain")
-@click.argument("log", metavar="LOG")
-@click.argument("i", required=False, type=int, metavar="[I")
-@click.argument("j", required=False, type=int, metavar="[J]]")
-@click.option("--against", metavar="LOG", help="Cross fingerprint: J is in this run of the same samples.")
+@click.argument("places", nargs=-1, metavar="LOG [I [J]]")
+@click.option("--between", nargs=2, metavar="LOG LOG",
+              help="Instead of LOG, two runs of the same samples and their cross fingerprint: I is in the first, J in "
+              "the second.")
 @click.option("--index", "by_index", is_flag=True,
               help="I and J are rows and columns of the matrix, from 0, instead of steps.")
 @click.option("--samples", is_flag=True, help="List the samples behind each flow instead, a row per sample and flow.")
@@ -62,7 +65,7 @@ _OF_SPOTS = ("against", "by_index", "samples", "flow", "top", "normalize")
 @options.quiet
 @click.pass_context
 def command(
-    ctx: click.Context, log: str, i: int | None, j: int | None, against: str | None, by_index: bool, samples: bool,
+    ctx: click.Context, places: tuple[str, ...], between: tuple[str, str] | None, by_index: bool, samples: bool,
     flow: str | None, top: int | None, loops: bool, within: float | None, margin: float | None, rounds: int | None,
     permutations: int | None, seed: int | None, figure: str | None, output: str | None, fmt: str | None,
     split: str | None, every: int, from_step: int | None, to_step: int | None, normalize: str | None, quiet: bool,
@@ -79,7 +82,7 @@ def command(
     \b
       nntf explain run.h5 40 60
       nntf explain run.h5 40 60 --flow cat:dog
-      nntf explain a.h5 40 60 --against b.h5 -o spot.csv --figure spot.png
+      nntf explain --between a.h5 b.h5 40 60 -o spot.csv --figure spot.png
       nntf explain run.h5 --loops
     """
     # fmt: on
@@ -91,26 +94,48 @@ def command(
         picture_format(figure, "--figure")
         if figure == output:
             raise click.UsageError("the table and the figure need a file each")
-    if [log, against].count("-") > 1:
+    logs, steps = _told_apart(places, between, loops)
+    if logs.count("-") > 1:
         raise click.UsageError("stdin (-) can be read only once")
-    _refuse_what_does_not_go_together(ctx)
+    _refuse_what_does_not_go_together(ctx, len(steps))
     if loops:
-        _explain_loops(ctx, form)
-    elif i is None:
+        _explain_loops(ctx, logs[0], form)
+    elif not steps:
         raise click.UsageError("name one step or two, or say --loops")
     else:
-        _explain_spot(ctx, form)
+        _explain_spot(ctx, logs, steps, form)
+
+
+def _told_apart(
+    places: tuple[str, ...], between: tuple[str, str] | None, loops: bool
+) -> tuple[list[str], list[int]]:
+    """Return the logs, one or two, and the transitions, at most two."""
+    logs, steps = (list(places[:1]), places[1:]) if between is None else (list(between), places)
+    if not logs:
+        raise click.UsageError("Missing argument 'LOG'.")
+    wrong = next((step for step in steps if not _is_whole(step)), None)
+    if wrong is not None:
+        raise click.UsageError(f"{wrong!r} is not a whole number: I and J are steps, or with --index rows and columns")
+    if len(steps) > 2:
+        raise click.UsageError(f"{len(steps)} transitions are too many: name I and J")
+    if between is not None and len(steps) < 2 and not loops:
+        raise click.UsageError("--between goes with two transitions: name I and J")
+    return logs, [int(step) for step in steps]
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.removeprefix("-").isdecimal() and len(text) < _DIGITS
 
 
 def _to_person() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def _refuse_what_does_not_go_together(ctx: click.Context) -> None:
+def _refuse_what_does_not_go_together(ctx: click.Context, n_steps: int) -> None:
     given = {name for name, value in ctx.params.items() if value is not None and value is not False}
     names = {parameter.name: parameter.opts[-1] for parameter in ctx.command.params}
     if "loops" in given:
-        if "i" in given:
+        if n_steps:
             raise click.UsageError("--loops looks at all transitions: leave the steps out")
         wrong = [name for name in _OF_SPOTS if name in given]
     else:
@@ -118,16 +143,15 @@ def _refuse_what_does_not_go_together(ctx: click.Context) -> None:
     if wrong:
         without = "does not go" if "loops" in given else "goes"
         raise click.UsageError(f"{names[wrong[0]]} {without} with --loops")
-    for name in ("against", "normalize"):
-        if name in given and "j" not in given and "loops" not in given:
-            raise click.UsageError(f"{names[name]} goes with two transitions: name I and J")
+    if "normalize" in given and n_steps < 2:
+        raise click.UsageError("--normalize goes with two transitions: name I and J")
 
 
-def _explain_spot(ctx: click.Context, form: str) -> None:
+def _explain_spot(ctx: click.Context, logs: list[str], steps: list[int], form: str) -> None:
     from nntf_cli.cli.explainoutput import flow_table, parse_flow, sample_table
 
     given = ctx.params
-    found, names = _spot(ctx)
+    found, names = _spot(ctx, logs, steps)
     shown = given["top"] or (_SHOWN if form == "text" else None)
     if given["flow"] or given["samples"]:
         flows = parse_flow(given["flow"], found, names) if given["flow"] else None
@@ -139,10 +163,10 @@ def _explain_spot(ctx: click.Context, form: str) -> None:
         from nntf_cli.cli.explainoutput import draw_flows
 
         outputs[given["figure"]] = draw_flows(found, names, given["figure"], given["top"] or _SHOWN)
-    _deliver(outputs, ctx, table.title, form)
+    _deliver(outputs, logs, table.title, form)
 
 
-def _spot(ctx: click.Context) -> tuple[Pair | Single, tuple[str, ...] | None]:
+def _spot(ctx: click.Context, logs: list[str], steps: list[int]) -> tuple[Pair | Single, tuple[str, ...] | None]:
     """Return the flows of one transition or of two, and the names of the classes."""
     from nntf_cli.cli.inputs import load_log
     from nntf_cli.explain import explain_one, explain_pair, read_moves, transition_at
@@ -150,18 +174,18 @@ def _spot(ctx: click.Context) -> tuple[Pair | Single, tuple[str, ...] | None]:
 
     given = ctx.params
     choice, split, by_index = _choice(ctx), given["split"], given["by_index"]
-    log = load_log(given["log"], choice)
-    row = transition_at(log, given["i"], by_index=by_index)
-    if given["j"] is None:
+    log = load_log(logs[0], choice)
+    row = transition_at(log, steps[0], by_index=by_index)
+    if len(steps) == 1:
         return explain_one(read_moves(log, split, [row])[0]), log.class_names
     normalize = given["normalize"] or "flows"
-    if given["against"] is None:
-        column = transition_at(log, given["j"], by_index=by_index)
+    if len(logs) == 1:
+        column = transition_at(log, steps[1], by_index=by_index)
         first, second = read_moves(log, split, [row, column])
         return explain_pair(first, second, normalize), log.class_names
-    other = load_log(given["against"], choice)
+    other = load_log(logs[1], choice)
     require_same_samples(log, log.split(split), other, other.split(split))
-    column = transition_at(other, given["j"], by_index=by_index)
+    column = transition_at(other, steps[1], by_index=by_index)
     first, second = read_moves(log, split, [row])[0], read_moves(other, split, [column])[0]
     return explain_pair(first, second, normalize), log.class_names or other.class_names
 
@@ -171,7 +195,7 @@ def _choice(ctx: click.Context) -> Choice:
     return Choice((), given["every"], given["from_step"], given["to_step"])
 
 
-def _explain_loops(ctx: click.Context, form: str) -> None:
+def _explain_loops(ctx: click.Context, address: str, form: str) -> None:
     from nntf_cli.artifacts.tables import format_table
     from nntf_cli.cli.explainoutput import draw_loops, loop_table, loops_in_words
     from nntf_cli.cli.inputs import load_log
@@ -182,7 +206,7 @@ def _explain_loops(ctx: click.Context, form: str) -> None:
 
     given = ctx.params
     search = Search(**{name: given[name] for name in _OF_LOOPS if given[name] is not None})
-    log = load_log(given["log"], _choice(ctx))
+    log = load_log(address, _choice(ctx))
     counted = flows(log, given["split"])
     matrix = fingerprint(log, given["split"], counted=counted)
     every = find_loops(matrix, search)
@@ -196,7 +220,7 @@ def _explain_loops(ctx: click.Context, form: str) -> None:
     outputs = {given["output"]: text_writer(text)}
     if given["figure"]:
         outputs[given["figure"]] = draw_loops(matrix, kept, given["figure"])
-    _deliver(outputs, ctx, table.title, form)
+    _deliver(outputs, [address], table.title, form)
 
 
 def _left_out(n: int) -> str:
@@ -222,10 +246,10 @@ def _long_writer(table: LongTable, form: str) -> Writer:
     return table_writer(table, form)
 
 
-def _deliver(outputs: dict[str | None, Writer], ctx: click.Context, title: str, form: str) -> None:
+def _deliver(outputs: dict[str | None, Writer], logs: list[str], title: str, form: str) -> None:
     from nntf_cli.cli.inputs import files_of
     from nntf_cli.cli.outputs import deliver
 
     if form in ("csv", "json"):
         note_line(title)  # they have no place for it
-    deliver(outputs, files_of([ctx.params["log"], ctx.params["against"]]), binary=False)
+    deliver(outputs, files_of(logs), binary=False)
