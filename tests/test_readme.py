@@ -81,7 +81,7 @@ def test_the_python_runs(folder, monkeypatch):
 
 
 def test_the_layout_is_the_one_the_writer_writes():
-    from nntf_cli.labellog.writer import FORMAT, FORMAT_VERSION
+    from nntf_cli.labellog.native import FORMAT, FORMAT_VERSION
 
     assert f'format = "{FORMAT}", format-version = {FORMAT_VERSION}' in README
 

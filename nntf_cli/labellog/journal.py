@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nntf_cli.errors import InputError
-from nntf_cli.labellog.writer import label_dtype
+from nntf_cli.labellog.native import label_dtype
 
 SUFFIX = ".journal"
 

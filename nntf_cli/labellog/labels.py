@@ -9,7 +9,7 @@ import numpy as np
 
 from nntf_cli.errors import InputError
 from nntf_cli.files.store import PANEL_BYTES, Block, StoredArray, Tile
-from nntf_cli.labellog.writer import label_dtype
+from nntf_cli.labellog.native import label_dtype
 from nntf_cli.model import NO_MISSING, Panel
 
 _MOST_CLASSES = 2**32 - 1

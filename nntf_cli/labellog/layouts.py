@@ -12,8 +12,8 @@ from nntf_cli.errors import InputError
 from nntf_cli.files.store import LABEL_NAMES, Store, StoredArray
 from nntf_cli.labellog import checks
 from nntf_cli.labellog.labels import SnapshotStack, StoredLabels
+from nntf_cli.labellog.native import FORMAT, FORMAT_VERSION
 from nntf_cli.labellog.violations import NoLogError, Violations
-from nntf_cli.labellog.writer import FORMAT, FORMAT_VERSION
 from nntf_cli.model import NO_MISSING, LabelLog, Scalar, Split
 
 _STEPS = ("iterations", "steps", "epochs")

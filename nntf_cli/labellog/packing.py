@@ -13,7 +13,7 @@ import numpy as np
 from nntf_cli import __version__, memory
 from nntf_cli.errors import OutputError
 from nntf_cli.files.writing import text_array
-from nntf_cli.labellog.writer import FORMAT, FORMAT_VERSION, label_dtype
+from nntf_cli.labellog.native import FORMAT, FORMAT_VERSION, label_dtype
 from nntf_cli.model import NO_MISSING, LabelLog, LabelSource, Scalar
 from nntf_cli.progress import task
 

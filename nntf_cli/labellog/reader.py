@@ -12,9 +12,9 @@ from nntf_cli.files.opening import open_store
 from nntf_cli.files.store import Store, sniff
 from nntf_cli.labellog.journal import has_journal
 from nntf_cli.labellog.layouts import looks_like_log, read_layout
+from nntf_cli.labellog.native import FORMAT
 from nntf_cli.labellog.recording import Recording, is_journal, open_root
 from nntf_cli.labellog.violations import NoLogError
-from nntf_cli.labellog.writer import FORMAT
 from nntf_cli.model import LabelLog
 
 _LISTED = 8

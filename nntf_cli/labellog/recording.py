@@ -16,7 +16,7 @@ from nntf_cli.files.opening import open_store
 from nntf_cli.files.store import Store, StoredArray
 from nntf_cli.labellog.joined import Handle, InMemory, Joined, JournalRows
 from nntf_cli.labellog.journal import MAGIC, SUFFIX, Journal, has_journal, journal_path, read_journal
-from nntf_cli.labellog.writer import FORMAT, FORMAT_VERSION
+from nntf_cli.labellog.native import FORMAT, FORMAT_VERSION
 from nntf_cli.model import Scalar
 
 #: Runs that were replaced by another while they were opened, before that is called an error.

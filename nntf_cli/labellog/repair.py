@@ -16,10 +16,10 @@ from nntf_cli.files.store import LABEL_NAMES
 from nntf_cli.labellog.checking import Check, check_stores
 from nntf_cli.labellog.checks import OrderError
 from nntf_cli.labellog.journal import has_journal
+from nntf_cli.labellog.native import label_dtype
 from nntf_cli.labellog.packing import Labels, Rows, Run
 from nntf_cli.labellog.reader import split_address
 from nntf_cli.labellog.salvage import SalvagedLabels
-from nntf_cli.labellog.writer import label_dtype
 from nntf_cli.model import LabelLog, Split
 
 _STEP_PATHS = tuple(f": {name}" for name in ("snapshots", "snapshots/step", "iterations", "steps", "epochs"))

@@ -14,22 +14,9 @@ from nntf_cli import __version__
 from nntf_cli.errors import ParameterError
 from nntf_cli.files.atomic import publish
 from nntf_cli.files.writing import text_array, write_hdf5, write_npz
+from nntf_cli.labellog.journal import has_journal
+from nntf_cli.labellog.native import FORMAT, FORMAT_VERSION, label_dtype
 from nntf_cli.model import LabelLog, Scalar, Split
-
-FORMAT = "nntf-labellog"
-FORMAT_VERSION = 1
-
-
-def label_dtype(n_classes: int) -> np.dtype[Any]:
-    """Return the narrowest unsigned type whose largest value is free to mean "missing".
-
-    255 classes fit uint8, 256 need uint16.
-    """
-    for name in ("u1", "u2", "u4"):
-        dtype = np.dtype(name)
-        if n_classes <= np.iinfo(dtype).max:
-            return dtype
-    raise ParameterError(f"{n_classes} classes are more than a label log can hold (2**32 - 1)")
 
 
 def write_log(
@@ -78,8 +65,6 @@ def write_log(
     OutputError
         The file cannot be written.
     """
-    from nntf_cli.labellog.journal import has_journal
-
     if has_journal(os.fspath(path)):
         raise ParameterError(
             "is being recorded, or was when that was interrupted", "close the recorder", where=str(path)

@@ -19,8 +19,8 @@ from nntf_cli.files.store import Store
 from nntf_cli.labellog import checks
 from nntf_cli.labellog import journal as records
 from nntf_cli.labellog.layouts import read_layout
+from nntf_cli.labellog.native import FORMAT, label_dtype
 from nntf_cli.labellog.recording import open_recording
-from nntf_cli.labellog.writer import FORMAT, label_dtype
 from nntf_cli.model import Scalar
 from nntf_cli.recorders import disk
 from nntf_cli.recorders.run import Run, continued, run_in

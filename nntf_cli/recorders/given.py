@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from nntf_cli.errors import ParameterError
-from nntf_cli.labellog.writer import label_dtype
+from nntf_cli.labellog.native import label_dtype
 
 Value = TypeVar("Value")
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from nntf_cli.errors import NntfError, ParameterError
 from nntf_cli.labellog import open_log
-from nntf_cli.labellog.writer import label_dtype
+from nntf_cli.labellog.native import label_dtype
 from nntf_cli.recorders.given import as_array, as_labels
 from nntf_cli.recorders.randomness import random_kept
 from nntf_cli.recorders.recorder import LabelRecorder

@@ -17,8 +17,9 @@ from typing import BinaryIO, cast
 
 from nntf_cli.errors import NntfError
 from nntf_cli.labellog.layouts import read_layout
+from nntf_cli.labellog.native import label_dtype
 from nntf_cli.labellog.recording import open_recording
-from nntf_cli.labellog.writer import label_dtype, write_image
+from nntf_cli.labellog.writer import write_image
 from nntf_cli.recorders import disk
 from nntf_cli.recorders.appending import Appender
 

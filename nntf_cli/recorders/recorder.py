@@ -17,7 +17,7 @@ import numpy as np
 
 from nntf_cli.errors import ParameterError
 from nntf_cli.labellog.journal import SUFFIX, snapshot_payload
-from nntf_cli.labellog.writer import label_dtype
+from nntf_cli.labellog.native import label_dtype
 from nntf_cli.model import Scalar
 from nntf_cli.recorders.appending import open_journal
 from nntf_cli.recorders.given import as_index, as_labels, as_scalars, as_step, by_split

@@ -11,7 +11,7 @@ import numpy as np
 
 from nntf_cli.errors import MismatchError, ParameterError
 from nntf_cli.files.writing import text_array, write_hdf5
-from nntf_cli.labellog.writer import label_dtype
+from nntf_cli.labellog.native import label_dtype
 from nntf_cli.model import LabelLog, Scalar
 from nntf_cli.recorders.given import as_array, as_labels, by_split, require_name
 
