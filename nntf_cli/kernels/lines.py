@@ -144,7 +144,8 @@ class LineCounter:
             if whole is not None and not equals_transpose(whole, first + start, first + end):
                 equal.append(False)
                 return
-            self._outside |= to_codes(values, *self._edges, first, *rows[thread], self._symmetric, codes)
+            if to_codes(values, *self._edges, first, *rows[thread], self._symmetric, codes):
+                self._outside = True  # by whichever thread: to add it up would read it before, and write it after
 
         for_each(read, threads, len(threads))
         if not all(equal):
