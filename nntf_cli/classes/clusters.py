@@ -12,16 +12,21 @@ from nntf_cli.progress import task
 #: By error, easy to hard; by name; by cluster, easy to hard; the most restless first.
 ORDERS = ("error", "name", "cluster", "change")
 
-#: Starts of k-means, of which the best result is taken; rounds of iterations of each, and iterations of a round.
-_STARTS, _ROUNDS, _ITERATIONS = 10, 20, 5
+#: Starts of k-means, of which the best result is taken: the most, the fewest, and what times the curves they come to
+#: between the two. Few curves have many local optima, and cost little.
+_STARTS, _FEWEST_STARTS, _CURVES_STARTED = 200, 10, 10_000
+
+#: Rounds of iterations of each start, and iterations of a round.
+_ROUNDS, _ITERATIONS = 20, 5
 
 
 def cluster_classes(error: np.ndarray, n_clusters: int = 4, seed: int = 0) -> np.ndarray:
     """Cluster the classes whose error rates evolve alike.
 
-    k-means (scipy's) on the error curves, from ten starts: the first are the mean curves of equally many classes
-    each, from easy to hard, the others are curves drawn at random; the result with the smallest sum of squares is
-    taken. Where a curve is undefined it is interpolated in time.
+    k-means (scipy's) on the error curves, from 200 starts, fewer beyond 50 classes and ten from 1,000 on: the first are
+    the mean curves of equally many classes each, from easy to hard, the others are curves drawn far from each other
+    (k-means++: Arthur & Vassilvitskii, SODA 2007); the result with the smallest sum of squares is taken. Where a curve
+    is undefined it is interpolated in time.
 
     Parameters
     ----------
@@ -70,8 +75,9 @@ def _best_of_several(curves: np.ndarray, n_clusters: int, seed: int) -> np.ndarr
     if n_clusters < 2:
         return np.zeros(len(curves), dtype=np.int64)
     least, best = np.inf, None
-    with task("clustering classes", _STARTS) as done:
-        for start in _starts(distinct, n_clusters, seed):
+    n_starts = min(_STARTS, max(_FEWEST_STARTS, _CURVES_STARTED // len(distinct)))
+    with task("clustering classes", n_starts) as done:
+        for start in _starts(distinct, n_clusters, n_starts, seed):
             done(1)
             try:
                 centres, found = _settled(curves, start)
@@ -99,13 +105,25 @@ def _settled(curves: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.nd
     return centres, before
 
 
-def _starts(distinct: np.ndarray, n_clusters: int, seed: int) -> Iterator[np.ndarray]:
+def _starts(distinct: np.ndarray, n_clusters: int, n_starts: int, seed: int) -> Iterator[np.ndarray]:
     """Yield the centres that each start begins with."""
     by_error = distinct[np.argsort(distinct.mean(axis=1), kind="stable")]
     yield np.array([part.mean(axis=0) for part in np.array_split(by_error, n_clusters)])
     rng = np.random.default_rng(seed)
-    for _ in range(_STARTS - 1):
-        yield distinct[np.sort(rng.choice(len(distinct), n_clusters, replace=False))]
+    for _ in range(n_starts - 1):
+        yield distinct[_far_apart(distinct, n_clusters, rng)]
+
+
+def _far_apart(distinct: np.ndarray, n: int, rng: np.random.Generator) -> list[int]:
+    """Draw curves, each with a probability in proportion to its squared distance from the nearest one drawn before."""
+    drawn = [int(rng.integers(len(distinct)))]
+    nearest = ((distinct - distinct[drawn[0]]) ** 2).sum(axis=1)
+    while len(drawn) < n:
+        nearest[drawn] = 0.0  # so that none is drawn twice, as they are all different
+        place = np.searchsorted(np.cumsum(nearest), rng.random() * nearest.sum(), side="right")
+        drawn.append(int(place) if place < len(distinct) else int(np.argmax(nearest)))
+        nearest = np.minimum(nearest, ((distinct - distinct[drawn[-1]]) ** 2).sum(axis=1))
+    return drawn
 
 
 def _nearest(curves: np.ndarray, distinct: np.ndarray, n_clusters: int) -> np.ndarray:
