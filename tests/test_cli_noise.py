@@ -87,7 +87,7 @@ def test_rqa_of_the_excess_is_that_of_the_matrix(logs, tmp_path):
         done = run("rqa", given, "--of", "excess", *how)
         table = table_of(succeeded(done))
         assert done.err.startswith("nntf: note: excess over the noise floor: RQA, standard convention")
-        assert "bands of 0.05 of -1:1" in done.err
+        assert "20 bands of 0.1 from -1 to 1" in done.err
         numbers = table.columns.drop(["run", "split"])
         assert table[numbers].equals(wanted[numbers])
 

@@ -195,7 +195,7 @@ def test_json_names_the_convention_and_titles_the_range(logs):
     rows = json.loads(succeeded(run("rqa", logs[0], "-t", "json", "--convention", "standard")))
     assert rows[0]["convention"] == "standard"
     text = succeeded(run("rqa", logs[0], "-t", "text", "--range", "0:0.5")).decode()
-    assert "bands of 0.05 of 0:0.5" in text.splitlines()[0]
+    assert "20 bands of 0.025 from 0 to 0.5" in text.splitlines()[0]
 
 
 def test_entries_outside_the_range_are_told(logs):

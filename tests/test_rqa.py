@@ -266,6 +266,13 @@ def test_recurrence_times_are_the_gaps_between_lines():
     assert "t2" not in row
 
 
+def test_of_a_range_of_its_own_every_value_is_in_one_band():
+    values = np.array([[0.0, 0.15], [0.15, 0.0]])  # as a difference has them: 0 is an edge
+    rows = per_band(matrix(values), Settings(value_range=(-1.0, 1.0)))
+    assert [(row["band_lo"], row["n_points"]) for row in rows if row["n_points"]] == [(0.0, 2), (pytest.approx(0.1), 2)]
+    assert Settings(value_range=(0.0, 1.0)).bands == Settings().bands
+
+
 def test_the_two_conventions_are_tied_by_an_identity():
     (lines,) = count_lines(random_matrix(4, 30, 10), [Band(0.0, 0.5)])
     diaglines = lines.diagonal

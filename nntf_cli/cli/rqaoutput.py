@@ -134,8 +134,9 @@ def for_people(table: Table) -> Table:
 
 def _title(settings: Settings, windows: tuple[int, int] | None) -> str:
     bands = f"band {settings.band}" if settings.band else f"bands of {settings.width}"
-    if settings.value_range:
-        bands += " of {:g}:{:g}".format(*settings.value_range)
+    if settings.value_range and not settings.band:
+        low, high = settings.value_range
+        bands = f"{len(settings.bands)} bands of {(high - low) / len(settings.bands):g} from {low:g} to {high:g}"
     parts = [f"RQA, {settings.convention} convention"]
     parts += [f"{settings.edges} edges"] if settings.convention == "standard" else []
     parts += [bands, f"l_min {settings.l_min}"]

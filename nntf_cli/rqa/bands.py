@@ -133,14 +133,14 @@ class Settings:
             return (Band(self.band.lo, self.band.hi, closed),)
         width = _exact(self.width)
         n_bands = int(1 / width)
-        if self.convention == "standard" and self.edges == "half-open":
-            return _standard_bands(n_bands, *self._range)
-        if width % Fraction(1, 100):
+        half_open = self.edges == "half-open" and (self.convention == "standard" or self._range != (0.0, 1.0))
+        if width % Fraction(1, 100) and (self.convention == "paper" or not half_open):
             raise ParameterError(
                 f"--bands {self.width}: the paper's edges are rounded to 0.01",
                 "give a multiple of 0.01, or --convention standard with half-open edges",
             )
-        return _paper_bands(float(width), n_bands, *self._range)
+        # of other ranges the paper says nothing; of a difference or an excess 0 is an edge, and much of it is 0
+        return _standard_bands(n_bands, *self._range) if half_open else _paper_bands(float(width), n_bands, *self._range)
 
     @property
     def _range(self) -> tuple[float, float]:
