@@ -51,7 +51,7 @@ _OF_SPOTS = ("between", "by_index", "samples", "flow", "top", "normalize")
 @click.option("--rounds", type=click.IntRange(min=2), metavar="N", help="Loops: fewest rounds.  [default: 3]")
 @click.option("--permutations", type=click.IntRange(min=0), metavar="K",
               help="Loops: shuffle the transitions K times and leave out loops that chance gives; 0 for not at all.  "
-              "[default: 199 up to 500 transitions, 99 up to 2,000, else 0]")
+              "[default: 199 up to 500 transitions, 99 up to 2,000, else 39]")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the permutations.  [default: 0]")
 @click.option("--figure", metavar="FILE", type=click.Path(),
               help="Also draw the flows as bars, or the loops on the fingerprint (.png, .svg, .pdf).")
@@ -213,6 +213,8 @@ def _explain_loops(ctx: click.Context, address: str, form: str) -> None:
     kept = [loop for loop in every if loop.p_value is None or loop.p_value <= LEVEL]
     if len(kept) < len(every):
         note_line(f"{log.source}: {_left_out(len(every) - len(kept))}")
+    if any(loop.p_value is None for loop in kept):
+        note_line(f"{log.source}: loops were not held against chance, which gives many; leave out --permutations 0")
     steady = [steady_flows(counted, loop) for loop in kept]
     table = loop_table(log, matrix, kept, steady)
     words = loops_in_words(log, matrix, kept, steady, search)

@@ -23,8 +23,8 @@ from nntf_cli.progress import task
 #: Distances are added up as multiples of 2^-36, so that sums do not depend on their order.
 _UNIT = 2**36
 
-#: Permutations unless asked for otherwise: of as many transitions, so many.
-_PERMUTATIONS = ((500, 199), (2000, 99))
+#: Permutations unless asked for otherwise: of as many transitions, so many; and beyond, enough for a p of 0.05.
+_PERMUTATIONS, _FEWEST = ((500, 199), (2000, 99)), 39
 
 #: Above this p-value a loop is what chance gives.
 LEVEL = 0.05
@@ -43,7 +43,7 @@ class Search:
     within: float = 0.5  #: largest mean distance from one round to the next: half of what moves is the same
     margin: float = 0.25  #: how much less that must be than after any smaller number of transitions, a share
     rounds: int = 3  #: fewest rounds
-    permutations: int | None = None  #: None for 199 up to 500 transitions, 99 up to 2,000, none beyond
+    permutations: int | None = None  #: None for 199 up to 500 transitions, 99 up to 2,000, 39 beyond
     seed: int = 0  #: of the permutations
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class Search:
         """Return how many permutations ``n`` transitions get."""
         if self.permutations is not None:
             return self.permutations
-        return next((several for most, several in _PERMUTATIONS if n <= most), 0)
+        return next((several for most, several in _PERMUTATIONS if n <= most), _FEWEST)
 
 
 @dataclass(frozen=True)

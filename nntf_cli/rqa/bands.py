@@ -140,7 +140,9 @@ class Settings:
                 "give a multiple of 0.01, or --convention standard with half-open edges",
             )
         # of other ranges the paper says nothing; of a difference or an excess 0 is an edge, and much of it is 0
-        return _standard_bands(n_bands, *self._range) if half_open else _paper_bands(float(width), n_bands, *self._range)
+        return (
+            _standard_bands(n_bands, *self._range) if half_open else _paper_bands(float(width), n_bands, *self._range)
+        )
 
     @property
     def _range(self) -> tuple[float, float]:
