@@ -76,6 +76,7 @@ def test_formats_say_the_same(log):
     path = log[0]
     rows = rows_of(succeeded(run("classes", path)))
     listed = json.loads(succeeded(run("classes", path, "-t", "json")))
+    assert {(row.pop("run"), row.pop("split")) for row in listed} == {("run", "train")}
     assert [row | {"name": row["name"].replace("=", "'=")} for row in listed] == rows
     text = succeeded(run("classes", path, "-t", "text")).decode().splitlines()
     assert text[0] == "classes of run (train)"
@@ -101,8 +102,8 @@ def test_what_is_not_known_is_empty_and_said(unknown):
 @pytest.mark.parametrize(
     ("options", "purpose"),
     [
-        (["--show", "error"], "--show error needs; log them, or take --show share, inflow or outflow"),
-        (["--show", "precision"], "--show precision needs"),
+        (["--show", "error", "--sort", "change"], "--show error needs; log them, or take --show share, inflow or"),
+        (["--show", "precision", "--figure", "a.png"], "--show precision needs"),
         (["--sort", "cluster"], "--sort cluster needs; log them, or take --sort name or change"),
         (["--sort", "error"], "--sort error needs"),
         (["--clusters", "2"], "--clusters needs"),

@@ -96,6 +96,8 @@ def command(
         outputs[figure] = bytes_writer(encode(draw(found, log, samples, only_anomalous=only_anomalous), picture))
     if auto:
         note_line(chosen(found))
+    elif not len(found.score):
+        note_line(f"{log.source}: no score reaches the threshold")
     if form == "csv":
         note_line(title_of(found, log, samples))  # CSV has no place for it
     deliver(outputs, files_of([address]), binary=False)

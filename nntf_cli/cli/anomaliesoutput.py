@@ -112,7 +112,7 @@ def chosen(found: Anomalies) -> str:
     several = f", the one with the most anomalies of {', '.join(map(str, found.tried))}"
     text = f"--auto: window {found.window}{several if len(found.tried) > 1 else ''}; "
     text += f"{found.n_discoveries:,} of {found.n_tests:,} scores are discoveries"
-    if found.p_limit is not None:
+    if found.p_limit is not None and found.n_discoveries:
         text += f" (p up to {found.p_limit:.2g})"
     if found.given.value:
         text += f", {len(found.score):,} of them at least {found.given}"

@@ -76,6 +76,8 @@ def command(
         raise click.UsageError("the table and the figure need a file each")
     if steps is not None:
         _refuse_with_confusion({"--show": show, "--sort": sort, "--clusters": clusters})
+    elif show is not None and figure is None and sort != "change":
+        raise click.UsageError("--show goes with --figure, or with --sort change: the table has all of it")
     opened = load_log(log, Choice(every=every, from_step=from_step, to_step=to_step))
     if steps is not None:
         table, drawn = _confusion(opened, split, steps, names, figure is not None, form)
@@ -92,7 +94,7 @@ def command(
 def _refuse_with_confusion(given: dict[str, object]) -> None:
     for option, value in given.items():
         if value is not None:
-            raise click.UsageError(f"{option} does not go with --confusion, whose rows have an order of their own")
+            raise click.UsageError(f"{option} does not go with --confusion, which shows what it shows in its own order")
 
 
 def _stripes(ctx: click.Context, log: LabelLog, form: str) -> tuple[Writer, Any]:

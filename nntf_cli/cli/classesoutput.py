@@ -117,7 +117,7 @@ def class_table(counted: ClassTally, wanted: Wanted, only: Sequence[int] | None,
         _ROW_BYTES * len(order) * counted.n_snapshots, "the table", "choose classes with --class, or --every"
     )
     columns = _columns_of(counted, order, clusters)
-    return _table_writer(columns, form, f"classes of {counted.run} ({counted.split})")
+    return _table_writer(columns, form, f"classes of {counted.run} ({counted.split})", counted)
 
 
 def _columns_of(counted: ClassTally, order: np.ndarray, clusters: np.ndarray | None) -> Columns:
@@ -177,17 +177,18 @@ def confusion_table(found: Confusion, form: str) -> Writer:
         columns["change"] = Column(found.change)
     shares = zip(ends, found.share, strict=True)
     columns |= {f"share{end}": Column.of(share) for end, share in shares}
-    return _table_writer(columns, form, f"confusions of {found.run} ({found.split}), {_when(found)}")
+    return _table_writer(columns, form, f"confusions of {found.run} ({found.split}), {_when(found)}", found)
 
 
-def _table_writer(columns: Columns, form: str, title: str) -> Writer:
+def _table_writer(columns: Columns, form: str, title: str, counted: ClassTally | Confusion) -> Writer:
     """Return what writes columns; people are spared those that are empty."""
     from nntf_cli.artifacts.columns import LongTable, table_writer
     from nntf_cli.artifacts.tables import printable
 
     if form not in ("csv", "json"):
         columns = {name: column for name, column in columns.items() if not (len(column) and column.is_empty)}
-    return table_writer(LongTable(columns, title=printable(title), measured=_MEASURED), form)
+    about = {"run": counted.run, "split": counted.split}
+    return table_writer(LongTable(columns, title=printable(title), measured=_MEASURED, about=about), form)
 
 
 def _when(found: Confusion) -> str:

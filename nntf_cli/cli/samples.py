@@ -40,8 +40,8 @@ _FOR_PEOPLE, _IN_FIGURE, _MOST_IN_FIGURE = 20, 200, 2000
 @click.option("--top", type=click.IntRange(min=1), metavar="N",
               help="The first N samples in order of --by.  [default: all in csv and json, else 20; 200 in a figure]")
 @click.option("--by", type=click.Choice(FIELDS), metavar="FIELD",
-              help=f"Order by a field, the largest first: {', '.join(FIELDS)}.  [default: with --top n_forgotten, or "
-              "n_changes without true classes; else the order of the log]")
+              help=f"Order by a field, the largest first: {', '.join(FIELDS)}.  [default: with --top or --rising "
+              "n_forgotten, or n_changes without true classes; else the order of the log]")
 @click.option("--rising", is_flag=True, help="The smallest first.")
 @click.option("--class", "names", multiple=True, metavar="NAME",
               help="Only samples of this true class, by name or number; may be given again.")
@@ -94,7 +94,9 @@ def command(
     note_line(summary(selected))
     limit = top if form in _FOR_PROGRAMS else top or _FOR_PEOPLE
     rows = _chosen(ctx, selected, limit)
-    outputs: dict[str | None, Writer] = {output: table_writer(selected, rows, form, _order(ctx, selected, limit))}
+    field = _order(ctx, selected, limit)
+    order = f"{field}, the smallest first" if rising else field
+    outputs: dict[str | None, Writer] = {output: table_writer(selected, rows, form, order)}
     if figure is not None:
         outputs[figure] = _drawn(ctx, selected, picture)
     deliver(outputs, files_of([log]), binary=False)

@@ -116,7 +116,8 @@ def table_writer(selected: Selected, rows: np.ndarray | None, form: str, field: 
 
     columns = columns_of(selected.run, selected.found)
     if form in ("csv", "json"):
-        return table_writer(LongTable(columns, rows), form)
+        about = {"run": selected.run.name, "split": selected.split.name}
+        return table_writer(LongTable(columns, rows, about=about), form)
     assert rows is not None
     chosen = _for_people({name: column.taken(rows) for name, column in columns.items()})
     title = f"{selected.title}: {len(rows):,} of {selected.n:,} samples, in order of {field}"
