@@ -228,6 +228,8 @@ def test_thresholds():
         assert (some.threshold == least).all()
     assert found_in(log).window == 5
     assert str(found_in(log).given) == "10%"
+    assert Threshold(4.4, True).least(np.array([[750, 751], [0, 1]])).tolist() == [[33, 34], [1, 1]]
+    assert Threshold(0.0, True).least(np.array([750])).tolist() == [0]
 
 
 def test_nobody_in_a_class_is_a_score_of_0_and_not_none():

@@ -362,6 +362,15 @@ def test_memory_does_not_grow_with_the_log(tmp_path, layout):
     assert peak < 4 * store.PANEL_BYTES
 
 
+def test_names_are_utf_8_whatever_h5py_calls_the_bytes(tmp_path):
+    """Two that differ only beyond ASCII must not become one."""
+    path, names = tmp_path / "run.h5", ["p\u00e9che", "p\u00eache", "\u6843"]
+    with h5py.File(path, "w") as file:
+        file["labels"] = np.array([[0, 1, 2]] * 2, np.uint8)
+        file["class_names"] = np.array([name.encode() for name in names])  # h5py marks it as ASCII
+    assert open_log(path).class_names == tuple(names)
+
+
 def test_every_split_is_validated_even_if_another_is_asked_for(tmp_path):
     bad = LABELS[:, :5].astype(np.int8)
     bad[2, 3] = -7

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +31,10 @@ class Threshold(NamedTuple):
         """Return it in samples, int64, for classes of these sizes; at least 1 unless ``value`` is 0."""
         if not self.percent:
             return np.full(np.shape(sizes), math.ceil(self.value))
-        return np.maximum(np.ceil(self.value * sizes / 100), float(self.value > 0)).astype(np.int64)
+        share = Fraction(str(self.value)) / 100  # as it was written: 4.4 * 750 / 100 is more than 33 in float64
+        different, place = np.unique(sizes, return_inverse=True)
+        least = [max(math.ceil(share * size), int(share > 0)) for size in different.tolist()]
+        return np.array(least, dtype=np.int64)[place].reshape(np.shape(sizes))
 
     def __str__(self) -> str:
         """Return ``10%`` or ``25``."""

@@ -257,7 +257,8 @@ class Hdf5Array:
         memory.require(self.dataset.nbytes, "reading it", memory.ELSEWHERE, where=self.where)
         with reading(self.where):
             if h5py.check_string_dtype(self.dtype) is not None:
-                return np.asarray(self.dataset.asstr(errors="replace")[()], dtype=str)
+                # h5py marks the bytes that it is given as ASCII, whatever they are
+                return np.asarray(self.dataset.asstr("utf-8", errors="replace")[()], dtype=str)
             return np.asarray(self.dataset[()])
 
     def tiles(self, column_bytes: int | None = None, block: Block | None = None) -> Iterator[Tile]:
