@@ -14,7 +14,7 @@ import numpy as np
 from nntf_cli import memory
 from nntf_cli.errors import InputError, MismatchError, ParameterError
 from nntf_cli.kernels import choice, engine
-from nntf_cli.kernels.vectorized import mirror
+from nntf_cli.kernels.mirror import mirror
 from nntf_cli.model import Axes, Axis, Fingerprint, Flows, LabelLog, Split
 from nntf_cli.progress import task
 from nntf_cli.threads import for_each

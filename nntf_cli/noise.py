@@ -4,7 +4,7 @@ Two transitions of few moves are far apart even if nothing differs between them 
 their moves from one distribution over the flows. Given how much moved of each flow in both together, all ways to
 choose which S_i of the S_i + S_j moves are those of i are equally likely: the null hypothesis of a permutation test
 that needs no permutations, for the mean of d_ij is a sum over flows of hypergeometric means
-(:mod:`~nntf_cli.kernels.noise`).
+(:mod:`~nntf_cli.kernels.vectorized_noise`).
 
 References
 ----------

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 import naive_noise as naive
 from nntf_cli.errors import InputError, LimitError, ParameterError
 from nntf_cli.fingerprint import distances, fingerprint, flows
+from nntf_cli.kernels import vectorized_noise
 from nntf_cli.labellog import open_log
 from nntf_cli.memory import limited
 from nntf_cli.model import Axes, Axis, Fingerprint, Flows
@@ -135,22 +136,20 @@ def test_engines_agree_to_the_bit(monkeypatch):
 
 
 def test_many_pairs_are_worked_through_in_blocks(monkeypatch):
-    from nntf_cli.kernels import noise
 
     monkeypatch.setenv("NNTF_ENGINE", "numpy")
     rows = np.random.default_rng(4).integers(0, 30, size=(12, 7))
     whole = noise_floor(flows_of(rows))
     for name, value in (("_PAIRS", 7), ("_COLUMNS", 3), ("_TABLE", 0)):
-        monkeypatch.setattr(noise, name, value)
+        monkeypatch.setattr(vectorized_noise, name, value)
         np.testing.assert_array_equal(noise_floor(flows_of(rows)).floor, whole.floor)
 
 
 def test_cells_are_numbered_alike_by_table_and_by_sorting(kernels, monkeypatch):
-    from nntf_cli.kernels import noise
 
     a, b = (flows_of(np.random.default_rng(k).integers(0, 4, size=(5, 30))) for k in range(2))
     by_table = noise_floor(a).deviation, noise_floor(a, b).deviation
-    monkeypatch.setattr(noise, "_CELLS", 0)
+    monkeypatch.setattr(vectorized_noise, "_CELLS", 0)
     np.testing.assert_array_equal(noise_floor(a).deviation, by_table[0])
     np.testing.assert_array_equal(noise_floor(a, b).deviation, by_table[1])
 

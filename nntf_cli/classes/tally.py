@@ -128,7 +128,7 @@ def tally(log: LabelLog, split: str | None = None) -> ClassTally:
 
 
 class _Counter:
-    """Collects six counts of every snapshot and class; :mod:`nntf_cli.kernels.tallying` says which."""
+    """Collects six counts of every snapshot and class; :mod:`nntf_cli.kernels.vectorized_tally` says which."""
 
     def __init__(self, kernels: choice.Engine, split: Split, n_snapshots: int, n_classes: int) -> None:
         self._kernels, self._missing, self._n_snapshots = kernels, split.labels.missing, n_snapshots

@@ -12,9 +12,9 @@ from nntf_cli.kernels.histories import histories
 from nntf_cli.kernels.lines import LineCounter, band_lines, is_symmetric, lines_of_panels
 from nntf_cli.kernels.moves import count_moves, count_stays
 from nntf_cli.kernels.newest import shared_with_newest
+from nntf_cli.kernels.noise import noise_floor
 from nntf_cli.kernels.rules import end_runs, follow_runs
 from nntf_cli.kernels.sharing import distance_panels, distances, finish, shared_moves
-from nntf_cli.kernels.splits import noise_floor
 from nntf_cli.kernels.tally import tally_changes, tally_first
 
 __all__ = [

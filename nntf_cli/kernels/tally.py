@@ -1,4 +1,4 @@
-"""Counting what comes to each class and leaves it, compiled; :mod:`nntf_cli.kernels.tallying` says what is counted."""
+"""Counting what comes to each class and leaves it, compiled; :mod:`nntf_cli.kernels.vectorized_tally` says how."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from nntf_cli.kernels._jit import jit
 from nntf_cli.kernels.changes import BLOCK, ROOM, TILE, find_changes, list_changes
-from nntf_cli.kernels.tallying import WORTH_THREADS
+from nntf_cli.kernels.vectorized_tally import WORTH_THREADS
 from nntf_cli.threads import for_each
 
 

@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from nntf_cli.kernels.tallying import tally_changes, tally_first
+from nntf_cli.kernels.mirror import mirror
 from nntf_cli.kernels.vectorized_histories import histories
 from nntf_cli.kernels.vectorized_rules import end_runs, follow_runs
+from nntf_cli.kernels.vectorized_tally import tally_changes, tally_first
 from nntf_cli.model import BandLines, Flows
 from nntf_cli.threads import for_each
 
 __all__ = [
     "band_lines", "count_differences", "count_moves", "count_stays", "distance_panels", "distances", "end_runs",
-    "finish", "follow_runs", "histories", "is_symmetric", "mirror", "noise_floor", "shared_moves", "tally_changes",
+    "finish", "follow_runs", "histories", "is_symmetric", "noise_floor", "shared_moves", "tally_changes",
     "tally_first",
 ]  # fmt: skip
 
@@ -217,19 +218,6 @@ def is_symmetric(values: np.ndarray) -> bool:
     )
 
 
-def mirror(matrix: np.ndarray) -> None:
-    """Copy the lower triangle to the upper one, in blocks that stay in the cache."""
-    block = 256
-    n = len(matrix)
-    for row in range(0, n, block):
-        for column in range(0, row + 1, block):
-            tile = matrix[row : row + block, column : column + block]
-            if row == column:
-                tile[:] = np.tril(tile) + np.tril(tile, -1).T
-            else:
-                matrix[column : column + block, row : row + block] = tile.T
-
-
 def count_differences(
     a: np.ndarray, b: np.ndarray, missing_a: int, missing_b: int, symmetric: bool, counts: np.ndarray
 ) -> None:
@@ -256,7 +244,7 @@ def band_lines(
 
 
 def noise_floor(a: Flows, b: Flows | None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distances to expect by chance, and their deviations; see :mod:`nntf_cli.kernels.noise`."""
-    from nntf_cli.kernels import noise  # a fingerprint alone need not wait for it
+    """Return the distances to expect by chance, and their deviations; see :mod:`nntf_cli.kernels.vectorized_noise`."""
+    from nntf_cli.kernels import vectorized_noise  # a fingerprint alone need not wait for it
 
-    return noise.noise_floor(a, b)
+    return vectorized_noise.noise_floor(a, b)
