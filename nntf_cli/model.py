@@ -331,6 +331,7 @@ class Noise:
 
     floor: np.ndarray  #: (P, Q) float64, the distance to expect
     deviation: np.ndarray  #: (P, Q) float64, its standard deviation
+    p_value: np.ndarray | None = None  #: (P, Q) float64, how often chance gives as much; nan where nothing can vary
 
 
 @dataclass(frozen=True)

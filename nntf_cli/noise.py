@@ -99,6 +99,11 @@ def with_noise(fingerprint: Fingerprint, a: Flows, b: Flows | None = None) -> Fi
     return replace(fingerprint, noise=noise_floor(a, b))
 
 
+def with_p_values(fingerprint: Fingerprint) -> Fingerprint:
+    """Return a fingerprint whose noise floor says how often chance gives as much; see :func:`p_values`."""
+    return replace(fingerprint, noise=replace(known_noise(fingerprint), p_value=p_values(fingerprint)))
+
+
 def known_noise(fingerprint: Fingerprint) -> Noise:
     """Return the noise floor that a fingerprint carries.
 

@@ -16,6 +16,7 @@ import planted
 from nntf_cli.artifacts.matrices import read_matrix, write_matrix
 from nntf_cli.errors import InputError
 from nntf_cli.model import Noise
+from nntf_cli.noise import p_values
 from running import refused, run, succeeded
 from threeruns import expected_distances, table_of
 
@@ -43,7 +44,11 @@ def test_the_floor_is_written_beside_the_distances(logs, tmp_path, ending):
     np.testing.assert_array_equal(opened["distances"][()], expected_distances(0))
     np.testing.assert_allclose(opened["floor"][()], expected_floor(0), rtol=1e-12)
     assert opened["deviation"][()].shape == (11, 11)
+    p = opened["p_value"][()]
     opened.close()
+    np.testing.assert_array_equal(p, p_values(read_matrix(str(out))))
+    assert np.isnan(p.diagonal()).all()
+    assert ((0 <= p) & (p <= 1))[~np.isnan(p)].all()
     assert np.load(flows).shape == (11, 4, 4)
     assert read_matrix(str(out)).noise.floor.dtype == np.float64
 

@@ -86,7 +86,9 @@ def _contents(matrix: Matrix) -> tuple[dict[str, np.ndarray], dict[str, dict[str
     attributes: dict[str, dict[str, Scalar]] = {"": root}
     if isinstance(matrix, Fingerprint):
         if matrix.noise is not None:
-            arrays |= {"floor": matrix.noise.floor, "deviation": matrix.noise.deviation}
+            arrays |= {name: getattr(matrix.noise, name) for name in _NOISE}
+            if matrix.noise.p_value is not None:
+                arrays["p_value"] = matrix.noise.p_value
         _put_axes(arrays, attributes, "", matrix.axes)
     else:
         for path, steps in (("from_step", matrix.a.rows.from_step), ("to_step", matrix.a.rows.to_step)):

@@ -33,8 +33,8 @@ TRANSITION_FORMATS = ("npz", "h5", "csv", "npy")
 @options.distance
 @options.scheduler
 @click.option("--noise-floor", "noise", is_flag=True,
-              help="Also compute the distance that chance alone gives, and its standard deviation: datasets floor and "
-              "deviation beside distances, in .npz and .h5.")
+              help="Also compute the distance that chance alone gives, its standard deviation, and how often chance "
+              "gives as much: datasets floor, deviation and p_value beside distances, in .npz and .h5.")
 @click.option("--against", metavar="LOG", help="Cross fingerprint: columns from this run of the same samples.")
 @click.option("--transitions-out", metavar="FILE",
               help="Also write the transitions: .npz, .h5 or .csv lists the flows (from_step, to_step, from, to, "
@@ -118,7 +118,10 @@ def _write_one(
     columns = load_log(against, choice) if against else None
     counted = None
     if noise:
+        from nntf_cli.noise import with_p_values
+
         result, flows = fingerprint_with_noise(run, split, choice, columns, diagonal=flow_form == "npy")
+        result = with_p_values(result)
         counted = flows if transitions_out else None
     elif transitions_out:
         result, counted = fingerprint_with_flows(run, split, choice, columns, diagonal=flow_form == "npy")
