@@ -130,7 +130,9 @@ def test_a_letter_means_one_thing_in_every_command():
             for letter in (option for option in parameter.opts if len(option) == 2):
                 long = next(option for option in parameter.opts if option.startswith("--"))
                 assert meanings.setdefault(letter, long) == long
-    assert meanings == {"-o": "--output", "-t": "--format", "-f": "--force", "-q": "--quiet", "-b": "--bands"}
+    assert meanings == {
+        "-o": "--output", "-t": "--format", "-f": "--force", "-q": "--quiet", "-b": "--bands", "-h": "--help",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

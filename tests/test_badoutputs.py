@@ -106,10 +106,16 @@ def test_full_device(command, ending, log):
     assert text.startswith("/dev/full")
 
 
-@pytest.mark.parametrize("command", ["info", "fingerprint", "rqa", "render"])
-def test_full_stdout(command, log):
+@pytest.mark.parametrize(
+    ("command", "unbuffered"),
+    [
+        *[(f"{command} {{log}}", "") for command in ("info", "fingerprint", "rqa", "render")],
+        *[("--help", ""), ("--version", ""), ("classes --help", "1")],
+    ],
+)
+def test_full_stdout(command, unbuffered, log):
     with open("/dev/full", "wb") as full:
-        done = process(*line(command, log=log), log, stdout=full)
+        done = process(*line(command, log=log), stdout=full, env={"PYTHONUNBUFFERED": unbuffered})
     assert done.code == 4
     assert "stdout: cannot be written (No space left on device); free some space" in error_of(done)
 

@@ -170,7 +170,7 @@ def _protect_logs(paths: Iterable[str]) -> None:
 def write_stdout(writer: Writer) -> None:
     """Write to stdout; whoever reads it may stop early, which :mod:`~nntf_cli.cli.boundary` takes for an end."""
     if sys.stdout is None:
-        raise OutputError("cannot be written (it is closed)", "name a file with -o", where="stdout")
+        raise OutputError("cannot be written (it is closed)", "send it to a file or a pipe", where="stdout")
     try:
         with _whole(sys.stdout.buffer) as stream:
             writer(stream)
