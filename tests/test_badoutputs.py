@@ -340,6 +340,8 @@ USAGE = [
     ("diff - -", "only one of A and B can come through the pipe"),
     ("diff {log} {log} --splits train,test", "leave out B"),
     ("diff {log} {log} --tolerance -1", "is not in the range"),
+    ("diff {log} {log} --exit-code --tolerance nan", "'--tolerance': 'nan' is not a finite number"),
+    ("diff {log} {log} --exit-code --tolerance inf", "'inf' is not a finite number"),
     ("info", "Missing argument 'LOG...'"),
     ("fingerprnt {log}", "No such command 'fingerprnt'"),
     ("--nonsense", "No such option"),

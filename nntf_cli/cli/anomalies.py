@@ -9,7 +9,7 @@ import click
 from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
-from nntf_cli.cli.types import ThresholdType
+from nntf_cli.cli.types import NumberType, ThresholdType
 
 if TYPE_CHECKING:
     from nntf_cli.files.atomic import Writer
@@ -37,7 +37,7 @@ FORMATS = ("text", "csv", "md", "tex", "json")
 @click.option("--null", type=click.Choice(["rate", "share"]), default="rate", show_default=True,
               help="What chance is: the changes of each class spread at random over its samples and snapshots, or "
               "those of each snapshot over the classes, each with its usual share.")
-@click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="P",
+@click.option("--alpha", type=NumberType(0, 1, min_open=True, max_open=True), metavar="P",
               help="With --auto: the false discovery rate (Benjamini-Hochberg).  [default: 0.05]")
 @click.option("--figure", metavar="FILE", type=click.Path(),
               help="Also draw them, on a stripe for each class (.png, .svg, .pdf).")

@@ -10,6 +10,7 @@ import click
 from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
+from nntf_cli.cli.types import NumberType
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.columns import LongTable
@@ -44,9 +45,9 @@ _OF_SPOTS = ("between", "by_index", "samples", "flow", "top", "normalize")
 @click.option("--top", type=click.IntRange(min=1), metavar="N",
               help="Only the N flows that contribute most.  [default: 20 in text and figures, else all]")
 @click.option("--loops", is_flag=True, help="Find where the training goes in loops, and which classes go round.")
-@click.option("--within", type=click.FloatRange(0, 1, max_open=True), metavar="D",
+@click.option("--within", type=NumberType(0, 1, max_open=True), metavar="D",
               help="Loops: largest mean distance from a round to the next.  [default: 0.5]")
-@click.option("--margin", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",
+@click.option("--margin", type=NumberType(0, 1, max_open=True), metavar="SHARE",
               help="Loops: how much less that must be than after any smaller number of transitions.  [default: 0.25]")
 @click.option("--rounds", type=click.IntRange(min=2), metavar="N", help="Loops: fewest rounds.  [default: 3]")
 @click.option("--permutations", type=click.IntRange(min=0), metavar="K",
