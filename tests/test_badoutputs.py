@@ -296,6 +296,30 @@ def test_the_ending_picks_the_format_and_the_option_overrules_it(log, out):
     assert_array_equal(np.load(out / "D.NPY").shape, (T - 1, T - 1))
 
 
+#: Every command with a picture beside its table.
+BESIDE = [
+    "classes {log}", "samples {log}", "anomalies {log} --window 2", "explain {log} 20 30", "explain {log} --loops",
+    "rqa {log} --windows 3",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", BESIDE)
+def test_a_picture_beside_the_table_goes_to_stdout_where_the_table_does_not(command, log, out):
+    given, table, picture = line(command, log=log), out / "table.csv", out / "picture.png"
+    text = refused(run(*given, "--figure", "-"), 2, "cannot both go to stdout: name a file for one")
+    assert text.startswith("the table and the figure")
+    (out / "link.png").symlink_to("picture.png")
+    both = ("-t", "csv", "-o", picture, "--figure", out / "link.png")
+    refused(run(*given, *both), 2, "the table and the figure need a file each")
+    refused(run(*given, "--figure", out / "x.gif"), 2, "unknown ending .gif; use .png, .svg, .pdf")
+    assert_only(out, "link.png")
+    succeeded(run(*given, "-o", table, "--figure", picture))
+    before = table.read_bytes()
+    assert succeeded(run(*given, "-o", table, "--figure", "-")) == picture.read_bytes()
+    assert table.read_bytes() == before
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 # ---- wrong usage ---------------------------------------------------------------------------------------------
 
 USAGE = [

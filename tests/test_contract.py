@@ -220,6 +220,13 @@ def test_binary_is_not_written_to_a_terminal(command, log, monkeypatch):
     assert "binary data is not written to a terminal: name a file with -o, or pipe it on" in shown
 
 
+def test_nor_is_a_picture_beside_a_table(log):
+    code, shown = on_terminal("classes", log, "--figure", "-", "-o", log.parent / "classes.csv")
+    assert (code, shown.count("\n")) == (2, 1)
+    assert "binary data is not written to a terminal: name a file, or pipe it on" in shown
+    assert list(log.parent.iterdir()) == [log]
+
+
 def test_text_is_written_to_a_terminal(log):
     code, shown = on_terminal("fingerprint", "-t", "csv", log)
     assert (code, shown.replace("\r", "").encode()) == (0, run("fingerprint", "-t", "csv", log).out)

@@ -54,8 +54,7 @@ _OF_SPOTS = ("between", "by_index", "samples", "flow", "top", "normalize")
               help="Loops: shuffle the transitions K times and leave out loops that chance gives; 0 for not at all.  "
               "[default: 199 up to 500 transitions, 99 up to 2,000, else 0]")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the permutations.  [default: 0]")
-@click.option("--figure", metavar="FILE", type=click.Path(),
-              help="Also draw the flows as bars, or the loops on the fingerprint (.png, .svg, .pdf).")
+@options.figure("Also draw the flows as bars, or the loops on the fingerprint")
 @options.output("the table")
 @options.fmt(FORMATS, "text on a terminal, csv in a pipe")
 @options.split
@@ -88,13 +87,12 @@ def command(
     """
     # fmt: on
     from nntf_cli.artifacts.tables import ENDINGS
-    from nntf_cli.cli.outputs import pick_format, picture_format
+    from nntf_cli.cli.outputs import pick_format, picture_format, require_places
 
     form = pick_format(output, fmt, FORMATS, "text" if _to_person() else "csv", ENDINGS)
     if figure is not None:
-        picture_format(figure, "--figure")
-        if figure == output:
-            raise click.UsageError("the table and the figure need a file each")
+        picture_format(figure)
+    require_places(output, figure=figure)
     logs, steps = _told_apart(places, between, loops)
     if logs.count("-") > 1:
         raise click.UsageError("stdin (-) can be read only once")

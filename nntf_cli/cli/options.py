@@ -57,6 +57,14 @@ def output(what: str) -> Callable[[_Command], _Command]:
     )  # fmt: skip
 
 
+def figure(what: str) -> Callable[[_Command], _Command]:
+    """``--figure``, for a picture beside a table."""
+    return click.option(
+        "--figure", metavar="FILE", type=click.Path(allow_dash=True),
+        help=f"{what} (.png, .svg, .pdf; - is stdout, as PNG).",
+    )  # fmt: skip
+
+
 def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     ctx.meta["nntf.force"] = value
     return value
