@@ -246,8 +246,9 @@ def test_tex_is_a_booktabs_table():
     assert lines[1:3] == [r"\begin{tabular}{lrlrrl}", r"\toprule"]
     assert r"\textbf{0.3333}" in lines[5]
     assert r"wd\_0 & 0.0005 & 0.05-0.10" in lines[5]
-    assert r"=cmd|'x'\_\&" in lines[6]
+    assert r"=cmd\textbar{}'x'\_\&" in lines[6]
     assert lines[-2:] == [r"\bottomrule", r"\end{tabular}"]
+    assert r"a \textless{} b -\textgreater{} c" in format_table(Table([{"note": "a < b -> c"}], ("note",)), "tex")
 
 
 def test_printable_leaves_letters_alone():
