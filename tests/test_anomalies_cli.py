@@ -164,7 +164,7 @@ def test_a_real_figure(unknown, tmp_path):
         (["--alpha", "1", "--auto"], ["--alpha"]),
         (["--rule", "middle"], ["--rule"]),
         (["--only-anomalous"], ["--only-anomalous goes with --figure"]),
-        (["--figure", "a.bmp"], ["a.bmp: unknown ending; use .png, .svg or .pdf"]),
+        (["--figure", "a.bmp"], ["a.bmp: unknown ending .bmp; use .png, .svg, .pdf"]),
         (["--figure", "a.png", "-o", "a.png", "-t", "csv"], ["need a file each"]),
         (["-o", "table.xyz"], ["unknown ending .xyz"]),
     ],

@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import nntf_cli
 from nntf_cli.cli.group import COMMANDS, nntf
+from nntf_cli.cli.types import ListType
 
 PACKAGE = Path(nntf_cli.__file__).parent
 ROOT = PACKAGE.parent
@@ -130,7 +132,24 @@ def test_a_letter_means_one_thing_in_every_command():
             for letter in (option for option in parameter.opts if len(option) == 2):
                 long = next(option for option in parameter.opts if option.startswith("--"))
                 assert meanings.setdefault(letter, long) == long
-    assert meanings == {"-o": "--output", "-t": "--format", "-f": "--force", "-q": "--quiet", "-b": "--bands"}
+    assert meanings == {
+        "-o": "--output", "-t": "--format", "-f": "--force", "-q": "--quiet", "-b": "--bands", "-h": "--help",
+    }  # fmt: skip
+
+
+def test_no_option_takes_what_is_not_finite():
+    others = (click.types.StringParamType, click.types.BoolParamType, click.Path, click.Choice, ListType)
+    types = {
+        f"nntf {name} {parameter.opts[0]}": parameter.type
+        for name in COMMANDS
+        for parameter in nntf.get_command(None, name).params
+        if not isinstance(parameter.type, others)
+    }
+    assert {"nntf diff --tolerance", "nntf anomalies --threshold", "nntf rqa --range"} <= set(types)
+    for option, kind in types.items():
+        for text in ("nan", "inf", "-inf", "nan%", "inf%", "nan:1", "0:inf", "nanM"):
+            with pytest.raises(click.BadParameter):
+                pytest.fail(f"{option} {text} is {kind.convert(text, None, None)}")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nntf_cli.artifacts.cells import right
 from nntf_cli.artifacts.matrices import FORMATS, read_matrix, write_matrix
 from nntf_cli.artifacts.tables import Table, format_table, printable
 from nntf_cli.artifacts.transitions import COLUMNS, write_transitions
@@ -220,14 +221,34 @@ def test_markdown_escapes_and_emphasizes():
     assert r"a \| b" in lines[5]
 
 
+def test_text_is_aligned_by_the_cells_of_a_terminal():
+    """East Asian wide characters and emoji take two cells, combining marks none."""
+    names = ["cat", "猫", "ﾈｺ", "ＣＡＴ", "🐱", "cafe\N{COMBINING ACUTE ACCENT}"]
+    rows = [{"name": name, "note": name, "n": n} for n, name in enumerate(names)]
+    head, *lines = format_table(Table(rows, ("name", "note", "n")), "text").splitlines()
+    assert head == "name    note    n"
+    assert lines == [
+        "cat     cat     0",
+        "猫      猫      1",
+        "ﾈｺ      ﾈｺ      2",
+        "ＣＡＴ  ＣＡＴ  3",
+        "🐱      🐱      4",
+        "cafe\N{COMBINING ACUTE ACCENT}    cafe\N{COMBINING ACUTE ACCENT}    5",
+    ]
+    assert [right(name, 6) for name in names[1:3]] == ["    猫", "    ﾈｺ"]
+    notes = Table([{"run": "a", "note": "猫" * 50 + "; " + "犬" * 50}], ("run", "note"))
+    assert len(format_table(notes, "text").splitlines()) == 3  # 105 characters, 205 cells
+
+
 def test_tex_is_a_booktabs_table():
     lines = format_table(TABLE, "tex").splitlines()
     assert lines[0] == "% RQA, paper convention"
     assert lines[1:3] == [r"\begin{tabular}{lrlrrl}", r"\toprule"]
     assert r"\textbf{0.3333}" in lines[5]
     assert r"wd\_0 & 0.0005 & 0.05-0.10" in lines[5]
-    assert r"=cmd|'x'\_\&" in lines[6]
+    assert r"=cmd\textbar{}'x'\_\&" in lines[6]
     assert lines[-2:] == [r"\bottomrule", r"\end{tabular}"]
+    assert r"a \textless{} b -\textgreater{} c" in format_table(Table([{"note": "a < b -> c"}], ("note",)), "tex")
 
 
 def test_printable_leaves_letters_alone():

@@ -106,10 +106,16 @@ def test_full_device(command, ending, log):
     assert text.startswith("/dev/full")
 
 
-@pytest.mark.parametrize("command", ["info", "fingerprint", "rqa", "render"])
-def test_full_stdout(command, log):
+@pytest.mark.parametrize(
+    ("command", "unbuffered"),
+    [
+        *[(f"{command} {{log}}", "") for command in ("info", "fingerprint", "rqa", "render")],
+        *[("--help", ""), ("--version", ""), ("classes --help", "1")],
+    ],
+)
+def test_full_stdout(command, unbuffered, log):
     with open("/dev/full", "wb") as full:
-        done = process(*line(command, log=log), log, stdout=full)
+        done = process(*line(command, log=log), stdout=full, env={"PYTHONUNBUFFERED": unbuffered})
     assert done.code == 4
     assert "stdout: cannot be written (No space left on device); free some space" in error_of(done)
 
@@ -290,6 +296,30 @@ def test_the_ending_picks_the_format_and_the_option_overrules_it(log, out):
     assert_array_equal(np.load(out / "D.NPY").shape, (T - 1, T - 1))
 
 
+#: Every command with a picture beside its table.
+BESIDE = [
+    "classes {log}", "samples {log}", "anomalies {log} --window 2", "explain {log} 20 30", "explain {log} --loops",
+    "rqa {log} --windows 3",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", BESIDE)
+def test_a_picture_beside_the_table_goes_to_stdout_where_the_table_does_not(command, log, out):
+    given, table, picture = line(command, log=log), out / "table.csv", out / "picture.png"
+    text = refused(run(*given, "--figure", "-"), 2, "cannot both go to stdout: name a file for one")
+    assert text.startswith("the table and the figure")
+    (out / "link.png").symlink_to("picture.png")
+    both = ("-t", "csv", "-o", picture, "--figure", out / "link.png")
+    refused(run(*given, *both), 2, "the table and the figure need a file each")
+    refused(run(*given, "--figure", out / "x.gif"), 2, "unknown ending .gif; use .png, .svg, .pdf")
+    assert_only(out, "link.png")
+    succeeded(run(*given, "-o", table, "--figure", picture))
+    before = table.read_bytes()
+    assert succeeded(run(*given, "-o", table, "--figure", "-")) == picture.read_bytes()
+    assert table.read_bytes() == before
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
 # ---- wrong usage ---------------------------------------------------------------------------------------------
 
 USAGE = [
@@ -334,6 +364,8 @@ USAGE = [
     ("diff - -", "only one of A and B can come through the pipe"),
     ("diff {log} {log} --splits train,test", "leave out B"),
     ("diff {log} {log} --tolerance -1", "is not in the range"),
+    ("diff {log} {log} --exit-code --tolerance nan", "'--tolerance': 'nan' is not a finite number"),
+    ("diff {log} {log} --exit-code --tolerance inf", "'inf' is not a finite number"),
     ("info", "Missing argument 'LOG...'"),
     ("fingerprnt {log}", "No such command 'fingerprnt'"),
     ("--nonsense", "No such option"),

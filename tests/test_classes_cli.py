@@ -174,7 +174,7 @@ def test_figures(log, unknown, tmp_path):
         succeeded(run("classes", path, "--figure", picture, *options))
         assert picture.read_bytes() != first
     succeeded(run("classes", unknown, "--figure", picture))
-    refused(run("classes", path, "--figure", tmp_path / "c.jpg"), 2, "'--figure'", "unknown ending; use .png")
+    refused(run("classes", path, "--figure", tmp_path / "c.jpg"), 2, "'--figure'", "unknown ending .jpg; use .png")
     refused(run("classes", path, "-t", "csv", "-o", picture, "--figure", picture), 2, "need a file each")
     refused(run("classes", path, "--figure", path), 2, "'--figure'")
 

@@ -192,7 +192,7 @@ def test_wrong_steps_and_wrong_combinations(logs, run_a):
     refused(run("explain"), 2, "Missing argument 'LOG'")
     refused(run("explain", logs[0], 30, "--normalize", "none"), 2, "--normalize goes with two transitions")
     refused(run("explain", 30, 40, "--between", "-", "-"), 2, "stdin (-) can be read only once")
-    refused(run("explain", logs[0], 30, "--figure", "a.jpg"), 2, "a.jpg: unknown ending; use .png")
+    refused(run("explain", logs[0], 30, "--figure", "a.jpg"), 2, "a.jpg: unknown ending .jpg; use .png")
     refused(run("explain", logs[0], 30, "--figure", "a.png", "-o", "a.png", "-t", "csv"), 2, "a file each")
     refused(run("explain", logs[0], 30, "-o", logs[0], "-t", "csv"), 2, "is an input")
     refused(run("explain", logs[0], 30, "-o", run_a[0], "-t", "csv"), 2, "is a label log")

@@ -166,8 +166,27 @@ def test_closed_stdout_does_not_matter_to_a_file(log):
     assert np.load(log.parent / "D.npy").shape == (5, 5)
 
 
-def test_closed_stderr(log):
-    assert shell("nntf fingerprint nowhere.h5 2>&-", folder=log.parent).returncode == 3
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("samples run.h5 -t csv -o S.csv", 0), ("classes nowhere.h5", 3), ("check nowhere.h5", 3), ("--nonsense", 2)],
+)
+@pytest.mark.parametrize("stderr", ["2>&-", "2>/dev/full"])
+def test_what_stderr_cannot_take_changes_nothing(command, code, stderr, log):
+    for debugging in ("", "1"):  # then Python ends as it always does, and flushes what it can
+        done = shell(f"nntf {command} {stderr}", folder=log.parent, NNTF_DEBUG=debugging)
+        assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
+    assert (log.parent / "S.csv").exists() == (code == 0)
+
+
+def test_nothing_is_opened_in_the_place_of_a_closed_stream(log):
+    """What a library prints would end up in it."""
+    code = (
+        "import os, nntf_cli.cli.main as main\n"
+        "main._occupy_standard_descriptors()\n"
+        "place = os.open('run.h5', os.O_RDONLY)\n"
+        "os._exit(place)\n"
+    )
+    assert shell(f'"$PYTHON" -c "{code}" <&- >&- 2>&-', folder=log.parent, PYTHON=sys.executable).returncode == 3
 
 
 # ---- terminals -----------------------------------------------------------------------------------------------
@@ -199,6 +218,13 @@ def test_binary_is_not_written_to_a_terminal(command, log, monkeypatch):
     assert code == 2
     assert shown.count("\n") == 1
     assert "binary data is not written to a terminal: name a file with -o, or pipe it on" in shown
+
+
+def test_nor_is_a_picture_beside_a_table(log):
+    code, shown = on_terminal("classes", log, "--figure", "-", "-o", log.parent / "classes.csv")
+    assert (code, shown.count("\n")) == (2, 1)
+    assert "binary data is not written to a terminal: name a file, or pipe it on" in shown
+    assert list(log.parent.iterdir()) == [log]
 
 
 def test_text_is_written_to_a_terminal(log):

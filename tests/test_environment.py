@@ -171,6 +171,11 @@ def test_surroundings_change_nothing(command, surroundings, log, expected):
     assert (done.code, done.err, done.out) == (0, "", expected[command])
 
 
+def test_an_engine_that_does_not_exist_is_refused(log, monkeypatch):
+    monkeypatch.setenv("NNTF_ENGINE", "nunba")
+    refused(run("fingerprint", log), 2, "NNTF_ENGINE is 'nunba'; set it to numpy or numba")
+
+
 def test_ascii_locale_prints_names_all_the_same(log):
     named = log.with_name("Läufe ½.h5")
     log.rename(named)

@@ -133,7 +133,7 @@ def test_the_figure_goes_with_windows(log, tmp_path):
         run("rqa", log[0], "--windows", "5", "--figure", tmp_path / "w.jpg"),
         2,
         "'--figure'",
-        "unknown ending; use .png",
+        "unknown ending .jpg; use .png, .svg, .pdf",
     )
     both = tmp_path / "w.png"
     refused(run("rqa", log[0], "--windows", "5", "-t", "csv", "-o", both, "--figure", both), 2, "need a file each")

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from nntf_cli.artifacts.cells import left, right, width
 from nntf_cli.model import Band, Scalar
 
 FORMATS = ("text", "csv", "md", "tex", "json")
@@ -22,7 +23,7 @@ Cell = Scalar | Band | None
 #: A spreadsheet takes text that starts so for a formula (OWASP: CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
-#: Characters of a line of text, beyond which notes are given lines of their own.
+#: Cells of a line of text, beyond which notes are given lines of their own.
 _WIDEST = 160
 
 _TEX = str.maketrans(
@@ -37,6 +38,10 @@ _TEX = str.maketrans(
         "}": r"\}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
+        # LaTeX's default encoding has other characters in their places
+        "|": r"\textbar{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
     }
 )
 
@@ -98,7 +103,7 @@ def _grid(table: Table) -> list[list[str]]:
 
 def _text(table: Table) -> str:
     lines = _lines([list(table.columns), *_grid(table)], table)
-    if max(map(len, lines)) > _WIDEST:
+    if max(map(width, lines)) > _WIDEST:
         lines = _lines([list(table.columns), *_one_note_a_line(_grid(table))], table)
     return "\n".join(([table.title] if table.title else []) + lines) + "\n"
 
@@ -113,15 +118,9 @@ def _one_note_a_line(grid: list[list[str]]) -> list[list[str]]:
 
 
 def _lines(grid: list[list[str]], table: Table) -> list[str]:
-    widths = [max(len(row[i]) for row in grid) for i in range(len(table.columns))]
-    numeric = [_is_numeric(table, column) for column in table.columns]
-    return [
-        "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        ).rstrip()
-        for row in grid
-    ]
+    widths = [max(width(row[i]) for row in grid) for i in range(len(table.columns))]
+    sides = [right if _is_numeric(table, column) else left for column in table.columns]
+    return ["  ".join(side(cell, n) for cell, n, side in zip(row, widths, sides, strict=True)).rstrip() for row in grid]
 
 
 def _is_numeric(table: Table, column: str) -> bool:

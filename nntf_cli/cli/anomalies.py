@@ -9,7 +9,7 @@ import click
 from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
-from nntf_cli.cli.types import ThresholdType
+from nntf_cli.cli.types import NumberType, ThresholdType
 
 if TYPE_CHECKING:
     from nntf_cli.files.atomic import Writer
@@ -37,10 +37,9 @@ FORMATS = ("text", "csv", "md", "tex", "json")
 @click.option("--null", type=click.Choice(["rate", "share"]), default="rate", show_default=True,
               help="What chance is: the changes of each class spread at random over its samples and snapshots, or "
               "those of each snapshot over the classes, each with its usual share.")
-@click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), metavar="P",
+@click.option("--alpha", type=NumberType(0, 1, min_open=True, max_open=True), metavar="P",
               help="With --auto: the false discovery rate (Benjamini-Hochberg).  [default: 0.05]")
-@click.option("--figure", metavar="FILE", type=click.Path(),
-              help="Also draw them, on a stripe for each class (.png, .svg, .pdf).")
+@options.figure("Also draw them, on a stripe for each class")
 @click.option("--only-anomalous", is_flag=True, help="With --figure: only the classes that have an anomaly.")
 @options.output("the table")
 @options.fmt(FORMATS, "text on a terminal, csv in a pipe")
@@ -73,16 +72,15 @@ def command(
     from nntf_cli.artifacts.tables import ENDINGS
     from nntf_cli.cli.anomaliesoutput import chosen, draw, table_writer, title_of
     from nntf_cli.cli.inputs import files_of, load_log
-    from nntf_cli.cli.outputs import bytes_writer, deliver, pick_format, picture_format, to_terminal
+    from nntf_cli.cli.outputs import bytes_writer, deliver, pick_format, picture_format, require_places, to_terminal
 
     if alpha is not None and not auto:
         raise click.UsageError("--alpha goes with --auto: without it, --threshold decides")
     if only_anomalous and figure is None:
         raise click.UsageError("--only-anomalous goes with --figure: the table has no other classes anyway")
-    if figure is not None and figure == output:
-        raise click.UsageError("the table and the figure need a file each")
+    require_places(output, figure=figure)
     form = pick_format(output, fmt, FORMATS, "text" if to_terminal() else "csv", ENDINGS)
-    picture = None if figure is None else picture_format(figure, "--figure")
+    picture = None if figure is None else picture_format(figure)
     rules = RULES if rule == "both" else (rule,)
     least = Threshold(*threshold) if threshold else None
     settings = Settings(of, window, least, rules, auto, null, 0.05 if alpha is None else alpha)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TextIO
 
 import click
 
@@ -62,6 +64,17 @@ def end(code: int) -> None:
         atexit._run_exitfuncs()
         signals.tidy_up()
         os._exit(code)
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        _let_go(stream)
+
+
+def _let_go(stream: TextIO) -> None:
+    """Drop what a stream could not take: Python would try again at its end, and exit with 120."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _called(command: Callable[[Sequence[str] | None], object], arguments: Sequence[str] | None) -> int:
@@ -82,7 +95,7 @@ def _report(error: BaseException) -> int:
     if isinstance(error, (NntfError, MemoryError)):
         return report_failure(error)
     if isinstance(error, _NO_ARGUMENTS):
-        click.echo(error.format_message(), err=True)  # the help, on as many lines as it has
+        print_line(error.format_message())  # the help, on as many lines as it has
         return USAGE
     if isinstance(error, click.UsageError):
         hint = f"; see '{error.ctx.command_path} --help'" if error.ctx else ""
@@ -119,8 +132,7 @@ def _print_traceback(error: BaseException) -> None:
     if os.environ.get("NNTF_DEBUG"):
         import traceback
 
-        wipe_status()
-        traceback.print_exception(error)
+        print_line("".join(traceback.format_exception(error)).rstrip("\n"))
 
 
 def error_line(message: str) -> None:
@@ -195,7 +207,8 @@ def wipe_status() -> None:
 
 
 def _write(text: str) -> None:
-    with _stderr_lock:
+    """Write to stderr if that can be done: the result and the exit code are the same where nobody can be told."""
+    with _stderr_lock, contextlib.suppress(OSError, ValueError):
         if sys.stderr is not None:
             sys.stderr.write(text)
             sys.stderr.flush()

@@ -24,8 +24,7 @@ ORDERS = ("error", "name", "cluster", "change")
 @click.argument("log", metavar="LOG")
 @options.output("the table")
 @options.fmt(FORMATS, "text on a terminal, csv in a pipe")
-@click.option("--figure", metavar="FILE", type=click.Path(),
-              help="Also draw it: a stripe for each class (.png, .svg, .pdf).")
+@options.figure("Also draw it: a stripe for each class")
 @click.option("--show", type=click.Choice(SHOWN),
               help="What the stripes show.  [default: error where true classes are known, else share]")
 @click.option("--sort", type=click.Choice(ORDERS),
@@ -68,12 +67,11 @@ def command(
     # fmt: on
     from nntf_cli.artifacts.tables import ENDINGS
     from nntf_cli.cli.inputs import files_of, load_log
-    from nntf_cli.cli.outputs import bytes_writer, deliver, pick_format, picture_format, to_terminal
+    from nntf_cli.cli.outputs import bytes_writer, deliver, pick_format, picture_format, require_places, to_terminal
 
     form = pick_format(output, fmt, FORMATS, "text" if to_terminal() else "csv", ENDINGS)
-    picture = None if figure is None else picture_format(figure, "--figure")
-    if figure is not None and figure == output:
-        raise click.UsageError("the table and the figure need a file each")
+    picture = None if figure is None else picture_format(figure)
+    require_places(output, figure=figure)
     if steps is not None:
         _refuse_with_confusion({"--show": show, "--sort": sort, "--clusters": clusters})
     elif show is not None and figure is None and sort != "change":

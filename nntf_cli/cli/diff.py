@@ -8,6 +8,7 @@ import click
 
 from nntf_cli.cli import options
 from nntf_cli.cli.options import Choice
+from nntf_cli.cli.types import NumberType
 
 if TYPE_CHECKING:
     from nntf_cli.diff import DifferenceSummary
@@ -31,7 +32,7 @@ FORMATS = ("npy", "csv", "npz", "h5")
     is_flag=True,
     help="Exit 1 if the difference exceeds the tolerance anywhere; on a terminal, write nothing else.",
 )
-@click.option("--tolerance", type=click.FloatRange(min=0), default=0.0, show_default=True, metavar="X",
+@click.option("--tolerance", type=NumberType(min=0), default=0.0, show_default=True, metavar="X",
               help="Largest absolute difference that --exit-code lets pass.")  # fmt: skip
 @options.force
 @options.limits

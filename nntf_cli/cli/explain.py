@@ -10,6 +10,7 @@ import click
 from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
+from nntf_cli.cli.types import NumberType
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.columns import LongTable
@@ -44,17 +45,16 @@ _OF_SPOTS = ("between", "by_index", "samples", "flow", "top", "normalize")
 @click.option("--top", type=click.IntRange(min=1), metavar="N",
               help="Only the N flows that contribute most.  [default: 20 in text and figures, else all]")
 @click.option("--loops", is_flag=True, help="Find where the training goes in loops, and which classes go round.")
-@click.option("--within", type=click.FloatRange(0, 1, max_open=True), metavar="D",
+@click.option("--within", type=NumberType(0, 1, max_open=True), metavar="D",
               help="Loops: largest mean distance from a round to the next.  [default: 0.5]")
-@click.option("--margin", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",
+@click.option("--margin", type=NumberType(0, 1, max_open=True), metavar="SHARE",
               help="Loops: how much less that must be than after any smaller number of transitions.  [default: 0.25]")
 @click.option("--rounds", type=click.IntRange(min=2), metavar="N", help="Loops: fewest rounds.  [default: 3]")
 @click.option("--permutations", type=click.IntRange(min=0), metavar="K",
               help="Loops: shuffle the transitions K times and leave out loops that chance gives; 0 for not at all.  "
               "[default: 199 up to 500 transitions, 99 up to 2,000, else 39]")
 @click.option("--seed", type=click.IntRange(min=0), metavar="N", help="Seed of the permutations.  [default: 0]")
-@click.option("--figure", metavar="FILE", type=click.Path(),
-              help="Also draw the flows as bars, or the loops on the fingerprint (.png, .svg, .pdf).")
+@options.figure("Also draw the flows as bars, or the loops on the fingerprint")
 @options.output("the table")
 @options.fmt(FORMATS, "text on a terminal, csv in a pipe")
 @options.split
@@ -87,13 +87,12 @@ def command(
     """
     # fmt: on
     from nntf_cli.artifacts.tables import ENDINGS
-    from nntf_cli.cli.outputs import pick_format, picture_format
+    from nntf_cli.cli.outputs import pick_format, picture_format, require_places
 
     form = pick_format(output, fmt, FORMATS, "text" if _to_person() else "csv", ENDINGS)
     if figure is not None:
-        picture_format(figure, "--figure")
-        if figure == output:
-            raise click.UsageError("the table and the figure need a file each")
+        picture_format(figure)
+    require_places(output, figure=figure)
     logs, steps = _told_apart(places, between, loops)
     if logs.count("-") > 1:
         raise click.UsageError("stdin (-) can be read only once")

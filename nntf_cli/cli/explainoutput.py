@@ -305,7 +305,7 @@ def draw_flows(found: Pair | Single, names: Names, path: str, most: int) -> Writ
                     f"J: {_head(found.j)}", found.normalize == "flows")  # fmt: skip
     else:
         bars = Bars(_run(found.moves), flows, found.count, head_i=_head(found.moves))
-    return bytes_writer(encode(draw_explained(bars), picture_format(path, "--figure")))
+    return bytes_writer(encode(draw_explained(bars), picture_format(path)))
 
 
 def _head(moves: Moves) -> str:
@@ -322,4 +322,4 @@ def draw_loops(matrix: Fingerprint, loops: Sequence[Loop], path: str) -> Writer:
     from nntf_cli.figures import draw_looped, encode
 
     spans = [(loop.first, loop.last, loop.period) for loop in loops]
-    return bytes_writer(encode(draw_looped(matrix, spans), picture_format(path, "--figure")))
+    return bytes_writer(encode(draw_looped(matrix, spans), picture_format(path)))

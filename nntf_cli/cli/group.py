@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import click
 
 from nntf_cli import __version__
+from nntf_cli.cli import options
 
 #: Subcommands in working order, each with what ``nntf --help`` says of it; it lives in the module of its name. That is
 #: not asked there, for the help shall not wait for all of them to be loaded.
@@ -42,6 +43,8 @@ class _LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"nntf_cli.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
+        if options.show_help not in command.params:
+            command.params.append(options.show_help)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -57,14 +60,16 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 
     import h5py
 
-    click.echo(
+    from nntf_cli.cli.outputs import write_text
+
+    write_text(
         f"nntf {__version__} (Python {platform.python_version()}, numpy {version('numpy')}, "
-        f"numba {version('numba')}, h5py {h5py.__version__}, HDF5 {h5py.version.hdf5_version})"
+        f"numba {version('numba')}, h5py {h5py.__version__}, HDF5 {h5py.version.hdf5_version})\n"
     )
     ctx.exit()
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyGroup, params=[options.show_help], context_settings={"help_option_names": []})
 @click.option(
     "-V", "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version,
     help="Show the version, and those of what numbers depend on.",

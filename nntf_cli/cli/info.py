@@ -92,9 +92,11 @@ def _finite(content: Any) -> Any:
 
 
 def _several_as_text(head: str, runs: list[dict[str, Any]]) -> list[str]:
-    width = max((len(run["source"]) for run in runs), default=0)
+    from nntf_cli.artifacts.cells import left, width
+
+    widest = max((width(run["source"]) for run in runs), default=0)
     return [f"{head}{len(runs)} runs; name one of them"] + [
-        f"  {run['source']:<{width}}  {run['n_snapshots']} snapshots, {_classes(run)}, {', '.join(run['splits'])}"
+        f"  {left(run['source'], widest)}  {run['n_snapshots']} snapshots, {_classes(run)}, {', '.join(run['splits'])}"
         for run in runs
     ]
 
@@ -119,7 +121,9 @@ def _as_text(facts: dict[str, Any]) -> list[str]:
 
 
 def _line(head: str, text: str) -> str:
-    return f"  {head:<16}{text}".rstrip()
+    from nntf_cli.artifacts.cells import left
+
+    return f"  {left(head, 16)}{text}".rstrip()
 
 
 def _steps(steps: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         its arguments are read, its signals handled, and it ends here.
     """
     if arguments is None:
+        _occupy_standard_descriptors()
         signals.arm()
     # a product of two large matrices is computed nowhere, and starting a thread for each processor takes time
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -29,3 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments is None:
         boundary.end(code)
     sys.exit(code)
+
+
+def _occupy_standard_descriptors() -> None:
+    """Let nothing be opened in the place of a closed stdout or stderr: libraries would print into it."""
+    descriptor = 0
+    while descriptor <= 2:
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)

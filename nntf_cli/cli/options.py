@@ -33,12 +33,35 @@ class Choice:
     cluster: Cluster | None = field(default=None, compare=False)  #: who computes; it changes no result
 
 
+def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from nntf_cli.cli.outputs import write_text
+
+        write_text(ctx.get_help() + "\n")
+        ctx.exit()
+
+
+#: ``-h/--help``, in the place of click's own, which takes a stdout that cannot be written for an error of the program.
+show_help = click.Option(
+    ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
+    help="Show this message and exit.",
+)  # fmt: skip
+
+
 def output(what: str) -> Callable[[_Command], _Command]:
     """``-o/--output``."""
     return click.option(
         "-o", "--output", metavar="FILE", type=click.Path(allow_dash=True),
         help=f"Write {what} here; the ending picks the format, - is stdout (the default). "
         "An existing result is replaced.",
+    )  # fmt: skip
+
+
+def figure(what: str) -> Callable[[_Command], _Command]:
+    """``--figure``, for a picture beside a table."""
+    return click.option(
+        "--figure", metavar="FILE", type=click.Path(allow_dash=True),
+        help=f"{what} (.png, .svg, .pdf; - is stdout, as PNG).",
     )  # fmt: skip
 
 

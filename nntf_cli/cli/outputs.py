@@ -57,18 +57,38 @@ def pick_format(
     )
 
 
-def picture_format(path: str, option: str) -> Literal["png", "svg", "pdf"]:
-    """Return the format that the ending of a picture names.
+def picture_format(path: str) -> Literal["png", "svg", "pdf"]:
+    """Return the format of the picture beside a table: what its ending names, PNG on stdout."""
+    return pick_format(path, None, PICTURES, "png", option="--figure")
+
+
+def require_places(table: str | None, **others: str | None) -> None:
+    """Refuse what :func:`deliver` could not do, before anything is computed.
+
+    Parameters
+    ----------
+    table : str or None
+        Where the table goes; None is stdout.
+    **others : str or None
+        Where the results beside it go, all of them binary, by what they are called; None where there is none.
 
     Raises
     ------
-    click.BadParameter
-        It names none.
+    click.UsageError
+        Two results would go to one place, or a binary one to a terminal.
     """
-    for known in PICTURES:
-        if path.lower().endswith(f".{known}"):
-            return known
-    raise click.BadParameter(f"{path}: unknown ending; use .png, .svg or .pdf", param_hint=f"'{option}'")
+    taken: dict[str, str] = {}
+    given = {name: path for name, path in others.items() if path is not None}
+    for name, path in {"table": table or "-", **given}.items():
+        place = path if path == "-" else os.path.realpath(path)
+        if place not in taken:
+            taken[place] = name
+        elif path == "-":
+            raise click.UsageError(f"the {taken[place]} and the {name} cannot both go to stdout: name a file for one")
+        else:
+            raise click.UsageError(f"the {taken[place]} and the {name} need a file each")
+    if "-" in given.values() and to_terminal():
+        raise click.UsageError("binary data is not written to a terminal: name a file, or pipe it on")
 
 
 def files_for(addresses: Sequence[str], folder: str, ending: str) -> dict[str, str]:
@@ -170,7 +190,7 @@ def _protect_logs(paths: Iterable[str]) -> None:
 def write_stdout(writer: Writer) -> None:
     """Write to stdout; whoever reads it may stop early, which :mod:`~nntf_cli.cli.boundary` takes for an end."""
     if sys.stdout is None:
-        raise OutputError("cannot be written (it is closed)", "name a file with -o", where="stdout")
+        raise OutputError("cannot be written (it is closed)", "send it to a file or a pipe", where="stdout")
     try:
         with _whole(sys.stdout.buffer) as stream:
             writer(stream)

@@ -10,7 +10,7 @@ import click
 
 from nntf_cli.cli import options
 from nntf_cli.cli.options import Choice
-from nntf_cli.cli.types import ListType, RangeType
+from nntf_cli.cli.types import ListType, NumberType, RangeType
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
@@ -36,7 +36,7 @@ FORMATS: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 @click.option("--band", type=RangeType(), help="Draw the matrix binarised to this band of distances.")
 @click.option("--transitions", "steps", type=ListType(click.STRING, "STEP[,STEP...]|all"), metavar="STEP[,STEP...]|all",
               help="Draw what moved from class to class on the way to these steps, or to every one.")
-@click.option("--size", type=click.FloatRange(min=0.5, max=40), default=4.5, show_default=True, metavar="INCHES",
+@click.option("--size", type=NumberType(min=0.5, max=40), default=4.5, show_default=True, metavar="INCHES",
               help="Side of one matrix; cells are whole pixels, so it may come out a little smaller.")
 @click.option("--dpi", type=click.IntRange(min=36, max=1200), default=150, show_default=True,
               help="Pixels per inch.")

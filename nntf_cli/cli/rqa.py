@@ -58,8 +58,7 @@ _FOR_PROGRAMS = ("csv", "json")
               help="Seed of the permutations.")
 @click.option("--windows", type=WindowsType(),
               help="Measure windows of W transitions, each STEP after the one before.  [default STEP: 1]")
-@click.option("--figure", metavar="FILE", type=click.Path(),
-              help="With --windows: also draw the measures of every band over time (.png, .svg, .pdf).")
+@options.figure("With --windows: also draw the measures of every band over time")
 @click.option("--matrix-out", metavar="FILE", type=click.Path(),
               help="One log: also write its fingerprint (.npy, .csv, .npz, .h5), computed once for both.")
 @click.option("--per-band", is_flag=True, help="One row per band instead of one per run.")
@@ -106,7 +105,7 @@ def command(
       nntf fingerprint run.h5 | nntf rqa --bands 0.05 --per-band --convention standard
     """
     from nntf_cli.artifacts.tables import ENDINGS
-    from nntf_cli.cli.outputs import pick_format, picture_format
+    from nntf_cli.cli.outputs import pick_format, picture_format, require_places
     from nntf_cli.cli.rqaoutput import measuring
     from nntf_cli.model import Band
     from nntf_cli.rqa import Settings
@@ -118,16 +117,14 @@ def command(
     if figure is not None:
         if windows is None:
             raise click.UsageError("--figure goes with --windows: it draws measures over time (a matrix: nntf render)")
-        picture_format(figure, "--figure")
+        picture_format(figure)
     if matrix_out is not None:
         if len(inputs) != 1 or len(splits) > 1:
             raise click.UsageError("--matrix-out goes with one log and one split; nntf fingerprint writes many")
         _matrix_format(matrix_out)
         if of != "distance":
             raise click.UsageError("--matrix-out writes distances; nntf fingerprint --noise-floor adds the floor")
-    results_in = [path for path in (output, figure, matrix_out) if path is not None]
-    if len(set(results_in)) < len(results_in):
-        raise click.UsageError("the table, the figure and the matrix need a file each")
+    require_places(output, figure=figure, matrix=matrix_out)
     if windows is not None and permutations is None:
         permutations = 0  # for every window they would cost many times what they cost for a run
     if of == "excess" and value_range is None:
@@ -168,7 +165,7 @@ def _write(ctx: click.Context, results: Results, settings: Settings, form: str, 
     text = format_table(table if form in _FOR_PROGRAMS else for_people(table), form)
     outputs = {given["output"]: text_writer(text)}
     if given["figure"]:
-        picture = picture_format(given["figure"], "--figure")
+        picture = picture_format(given["figure"])
         outputs[given["figure"]] = draw(results, settings, given["windows"], picture, given["of"])
     for matrix in kept:
         outputs[given["matrix_out"]] = _matrix_writer(matrix, given["matrix_out"])

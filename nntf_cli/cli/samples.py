@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from nntf_cli.model import LabelLog
 
 FORMATS = ("text", "csv", "md", "tex", "json")
-FIGURES: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 
 #: What --by takes: the fields of nntf_cli.samples, which is not loaded for the sake of --help.
 FIELDS = (
@@ -45,8 +44,7 @@ _FOR_PEOPLE, _IN_FIGURE, _MOST_IN_FIGURE = 20, 200, 2000
 @click.option("--rising", is_flag=True, help="The smallest first.")
 @click.option("--class", "names", multiple=True, metavar="NAME",
               help="Only samples of this true class, by name or number; may be given again.")
-@click.option("--figure", metavar="FILE", type=click.Path(),
-              help="Also draw these samples: a row each, a column per snapshot (.png, .svg, .pdf).")
+@options.figure("Also draw these samples: a row each, a column per snapshot")
 @click.option("--colour", type=click.Choice(["correct", "class"]),
               help="In the figure, right and wrong or the predicted class.  [default: correct, or class without true "
               "classes]")
@@ -78,16 +76,15 @@ def command(
     """
     from nntf_cli.artifacts.tables import ENDINGS
     from nntf_cli.cli.inputs import files_of, load_log
-    from nntf_cli.cli.outputs import deliver, pick_format, to_terminal
+    from nntf_cli.cli.outputs import deliver, pick_format, picture_format, require_places, to_terminal
     from nntf_cli.cli.samplesoutput import summary, table_writer
 
     form = pick_format(output, fmt, FORMATS, "text" if to_terminal() else "csv", ENDINGS)
     if figure is None and colour is not None:
         raise click.UsageError("--colour goes with --figure")
     if figure is not None:
-        picture = pick_format(figure, None, FIGURES, "png", option="--figure")
-        if figure == (output or "-"):
-            raise click.UsageError("the table and the figure need a file each")
+        picture = picture_format(figure)
+    require_places(output, figure=figure)
     run = load_log(log, Choice((split,) if split else (), every, from_step, to_step))
     _require_true_classes(ctx, run)
     selected = _select(run, split, names)

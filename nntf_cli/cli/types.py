@@ -26,6 +26,17 @@ class RangeType(click.ParamType):
         return lo, hi
 
 
+class NumberType(click.FloatRange):
+    """A finite number in a range: nan is in none, but click lets it pass, and inf where there is no upper end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return it."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
 class BandWidthType(click.ParamType):
     """A width whose reciprocal is a whole number: 0.05, 0.1, 1/3."""
 

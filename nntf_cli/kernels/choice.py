@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from nntf_cli import memory
+from nntf_cli.errors import ParameterError
 from nntf_cli.model import BandLines, Flows
 from nntf_cli.shares import n_ahead
 
@@ -77,9 +78,16 @@ def engine(seconds: float) -> Engine:
     Notes
     -----
     ``NNTF_ENGINE=numpy`` or ``numba`` overrules the choice. The results do not depend on it.
+
+    Raises
+    ------
+    ParameterError
+        It names another.
     """
     global _spent
     wanted = os.environ.get("NNTF_ENGINE", "")
+    if wanted not in ("", "numpy", "numba"):
+        raise ParameterError(f"NNTF_ENGINE is {wanted!r}", "set it to numpy or numba, or not at all")
     if wanted != "numba" and (
         wanted == "numpy" or (_spent + seconds * n_ahead() < PRICE and "numba" not in sys.modules)
     ):
