@@ -18,7 +18,7 @@ from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import Scale, counts_scale
 from nntf_cli.figures.stripes import GAP, Part, arrange, mean_stripe, named, paint, paint_rows
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, FLOWS, INK, QUIET_ONE, SEQUENTIAL, Style, look
-from nntf_cli.figures.text import LABEL, SMALL, TINY, TITLE, fit, plain, text_width, wrap
+from nntf_cli.figures.text import LABEL, SMALL, TINY, TITLE, class_labels, text_width, wrap
 from nntf_cli.figures.ticks import step_ticks
 from nntf_cli.figures.underneath import LINES, draw_curves, write_beside
 
@@ -227,9 +227,9 @@ def _draw_stripes(page: Page, view: ClassView, parts: Sequence[Part], columns: S
 def _name_classes(page: Page, view: ClassView, parts: Sequence[Part], marks: Sequence[Mark]) -> tuple[int, int]:
     """Write names to the left of the stripes; return where the longest begins, and how many there are."""
     left, places = 0, named(page, parts, [mark.class_ for mark in sorted(marks, key=lambda mark: -mark.weight)])
+    labels = class_labels([one for one, _ in places], view.names, TINY, _ROOM)
     for one, middle in places:
-        text = fit(plain(view.names[one]) or str(one), TINY, _ROOM)
-        box = page.text(-page.px(5), middle - page.px(1.25 * TINY) / 2, text, size=TINY, align="right")
+        box = page.text(-page.px(5), middle - page.px(1.25 * TINY) / 2, labels[one], size=TINY, align="right")
         left = min(left, box.left)
     return left, len(places)
 
