@@ -192,6 +192,8 @@ def test_error_curves_come_from_labels_else_from_what_was_logged(log, unknown):
         expected = naive_classes.overall_error(labels[:, part], facts["missing"], facts["true"][part])
         assert curves[name].tolist() == expected
     assert subtitle == "error rate; 6 classes, 24 samples"
+    _, subtitle = view_of(opened, tally(opened, "test"), Wanted(), only=[1, 4])
+    assert subtitle == "error rate; 2 of 6 classes, 24 samples in all"
     opened = open_log(unknown)
     view, subtitle = view_of(opened, tally(opened), Wanted())
     assert [(name, values.tolist()) for name, values in view.curves] == [

@@ -118,6 +118,9 @@ def test_marks_are_where_they_belong():
     (plot,) = axes_called(figure, "classes")
     left, right = (marks_of(plot, rule) for rule in ("left", "right"))
     assert len(left) == len(right) == 1  # class 0 is not shown
+    assert not axes_called(figure, "mean of cluster")  # they would be of class 0, too
+    assert "clusters of all classes by their error curves (k-means), easy to hard" in texts(figure).replace(" | ", " ")
+    assert "the mean of each" not in texts(figure)
     assert (left[0][0], right[0][0]) == (2, 0)
     assert left[0][2] > 2 * right[0][2]
     names = {text.get_text(): text for text in figure.texts}
@@ -160,6 +163,8 @@ def test_other_measures(measure):
     assert_clean(figure)
     assert not axes_called(figure, "error of all")
     assert "grey: undefined" in texts(figure)
+    if measure in ("inflow", "outflow"):
+        assert f"{measure} (samples)" in texts(figure)  # the bar is short, and the words are not cut
 
 
 def test_classes_that_are_none():

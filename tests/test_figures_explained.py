@@ -9,11 +9,12 @@ from nntf_cli.figures import Bars, draw_explained, draw_looped, encode
 
 PAIR = Bars(
     "a run",
-    [("cat", "dog"), ("a long name of a class that nobody has room for", "$x$")],
+    [(0, 1), (2, 3)],
     np.array([9, 2, 4, 1]),
     np.array([3, 7, 4, 0]),
     "I: step 1",
     "J: step 2",
+    class_names=["cat", "dog", "a long name of a class that nobody has room for", "$x$"],
 )
 
 
@@ -57,7 +58,7 @@ def test_colour_is_no_share_of_a_distance_normalized_otherwise():
 
 
 def test_one_transition_has_bars_to_one_side():
-    figure = draw_explained(Bars("a run", [("0", "1")], np.array([5, 1200]), head_i="step 1"), style=SMALL)
+    figure = draw_explained(Bars("a run", [(0, 1)], np.array([5, 1200]), head_i="step 1"), style=SMALL)
     assert bars_of(figure) == {"moved": [(0, 5)]}
     assert "1 other flow: 1200 samples" in texts(figure)
     assert_apart(figure)

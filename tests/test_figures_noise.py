@@ -43,6 +43,31 @@ def test_an_excess_has_a_scale_around_0_and_pale_cells():
     assert (pale >= 220).all()
 
 
+def test_noise_does_not_get_the_full_range_of_colours():
+    excess = make_excess()
+    little = replace(excess, matrix=excess.matrix / 150)
+    for several, end in (([little], 0.5), ([little, excess], 0.6)):
+        scale = scale_for(several, SMALL)
+        assert (scale.norm.vmin, scale.norm.vmax) == (-end, end)
+    assert "RdBu" in scale.cmap.name
+
+
+def test_panels_of_excesses_say_how_many_pairs_stand_out():
+    excesses = [make_excess(notable=[(1, 0), (5, 2)][:k]) for k in (2, 1)]
+    figure = draw_panels(excesses, [["decay 0", "50 epochs"], "a run " * 40], style=SMALL)
+    assert_clean(figure)
+    lines = [text.get_text() for text in figure.texts if "of 28 pairs" in text.get_text()]
+    assert lines[0] == ("decay 0, 50 epochs: of 28 pairs 1 are farther apart than chance gives, 1 nearer")
+    assert lines[1].endswith("a run : of 28 pairs 0 are farther apart than chance gives, 1 nearer")
+    named = replace(excesses[1], axes=make_fingerprint(8, run="another").axes)
+    said = words(draw_panels([excesses[0], named], ["a " * 50, "b"], style=SMALL))
+    assert "run_a (train): of 28 pairs 1" in said
+    assert "another (train): of 28 pairs 0" in said
+    said = words(draw_panels([make_excess()] * 14, [str(k) for k in range(14)], style=SMALL))
+    assert said.count("of 28 pairs") == 11
+    assert "and 3 more panels" in said
+
+
 def test_a_block_is_the_paler_the_fewer_of_its_cells_stand_out():
     n = 200
     excess = make_excess(n)

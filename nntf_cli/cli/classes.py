@@ -112,7 +112,7 @@ def _stripes(ctx: click.Context, log: LabelLog, form: str) -> tuple[Writer, Any]
         return table, None
     from nntf_cli.figures import draw_classes
 
-    view, subtitle = view_of(log, counted, wanted)
+    view, subtitle = view_of(log, counted, wanted, only)
     return table, draw_classes(view, only=only, subtitle=subtitle)
 
 

@@ -221,8 +221,10 @@ def rows_of_steps(log: LabelLog, steps: Sequence[int]) -> list[int]:
 # -- figures
 
 
-def view_of(log: LabelLog, counted: ClassTally, wanted: Wanted) -> tuple[ClassView, str]:
-    """Return what :func:`~nntf_cli.figures.draw_classes` draws, and a subtitle.
+def view_of(
+    log: LabelLog, counted: ClassTally, wanted: Wanted, only: Sequence[int] | None = None
+) -> tuple[ClassView, str]:
+    """Return what :func:`~nntf_cli.figures.draw_classes` draws, all classes or ``only`` some of them, and a subtitle.
 
     Other splits of the log are counted too, for the curves of their errors.
     """
@@ -243,9 +245,15 @@ def view_of(log: LabelLog, counted: ClassTally, wanted: Wanted) -> tuple[ClassVi
         clusters=clusters,
         curves=_error_curves(log, counted),
     )
-    many = "es" if counted.n_classes > 1 else ""
-    what = f"{_IN_WORDS[show]}; {counted.n_classes:,} class{many}, {counted.n_samples:,} samples"
-    return view, what
+    return view, f"{_IN_WORDS[show]}; {_how_many(counted, only)}"
+
+
+def _how_many(counted: ClassTally, only: Sequence[int] | None) -> str:
+    """Return ``10 classes, 5,388 samples``, or ``2 of 10 classes, 5,388 samples in all``."""
+    n, of = counted.n_classes, len(only or ())
+    some = 0 < of < n
+    classes = f"{f'{of:,} of ' * some}{n:,} class{'es' * (n > 1)}"
+    return f"{classes}, {counted.n_samples:,} sample{'s' * (counted.n_samples != 1)}{' in all' * some}"
 
 
 def _error_curves(log: LabelLog, counted: ClassTally) -> list[tuple[str, np.ndarray]]:

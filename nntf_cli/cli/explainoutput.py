@@ -298,13 +298,13 @@ def draw_flows(found: Pair | Single, names: Names, path: str, most: int) -> Writ
     from nntf_cli.figures import Bars, draw_explained, encode
 
     before, after = (classes[:most].tolist() for classes in found.classes)
-    flows = [(_name(m, names), _name(n, names)) for m, n in zip(before, after, strict=True)]
+    flows = list(zip(before, after, strict=True))
     if isinstance(found, Pair):
         d = f"d = {found.numerator:,} / {found.denominator:,} = {found.distance:.4f}"
         bars = Bars(f"{_both_runs(found)}: {d}", flows, found.count_i, found.count_j, f"I: {_head(found.i)}",
-                    f"J: {_head(found.j)}", found.normalize == "flows")  # fmt: skip
+                    f"J: {_head(found.j)}", found.normalize == "flows", names)  # fmt: skip
     else:
-        bars = Bars(_run(found.moves), flows, found.count, head_i=_head(found.moves))
+        bars = Bars(_run(found.moves), flows, found.count, head_i=_head(found.moves), class_names=names)
     return bytes_writer(encode(draw_explained(bars), picture_format(path)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,7 +18,7 @@ from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import Scale, counts_scale
 from nntf_cli.figures.stripes import GAP, Part, arrange, mean_stripe, named, paint, paint_rows
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, FLOWS, INK, QUIET_ONE, SEQUENTIAL, Style, look
-from nntf_cli.figures.text import LABEL, SMALL, TINY, TITLE, fit, plain, text_width, wrap
+from nntf_cli.figures.text import LABEL, SMALL, TINY, TITLE, class_labels, text_width, wrap
 from nntf_cli.figures.ticks import step_ticks
 from nntf_cli.figures.underneath import LINES, draw_curves, write_beside
 
@@ -79,9 +79,10 @@ def draw_classes(
     """Draw a stripe for each class, coloured by a measure, time to the right.
 
     Above are, column for column, the error rate of all samples of each split, and one stripe for the mean of each
-    cluster. Classes of a cluster stand together; a bracket says which. Where there are more classes than lines of text,
-    only some are named, first those with the largest marks; where there are more than pixels, neighbours in the same
-    cluster share one and are averaged. After the small multiples of DeepTracker (Liu et al., ACM TIST 10(1), 2018).
+    cluster, unless only some classes are shown. Classes of a cluster stand together; a bracket says which. Where there
+    are more classes than lines of text, only some are named, first those with the largest marks; where there are more
+    than pixels, neighbours in the same cluster share one and are averaged. After the small multiples of DeepTracker
+    (Liu et al., ACM TIST 10(1), 2018).
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def draw_classes(
         Triangles on the stripes: down for the rule "left", up for "right", as wide as their weight. Those of classes
         that are not shown are left out.
     only : sequence of int, optional
-        The classes to show, in the order of the view; all unless given. Clusters keep their numbers and their means.
+        The classes to show, in the order of the view; all unless given. Clusters keep their numbers.
     subtitle : str
         A line under the title.
     style : Style
@@ -116,11 +117,12 @@ def draw_classes(
     columns = fit_grid((len(view.step),) * 2, style.size * style.dpi).columns
     scale = _scale(view, shown, style)
     top = _draw_errors(page, view, columns)
-    means = _draw_means(page, view, columns, scale, top)
-    parts = arrange(page, shown, view.clusters if means else None, columns.length, means or top)
+    clusters = _clusters(view)
+    means = _draw_means(page, view, columns, scale, top) if len(shown) == len(view.order) else 0
+    parts = arrange(page, shown, clusters, columns.length, means or top)
     plot, box = _draw_stripes(page, view, parts, columns, scale)
     left, n_named = _name_classes(page, view, parts, marks)
-    if means:
+    if clusters is not None:
         _bracket(page, parts, left)
     _put_marks(plot, parts, marks)
     bar_top = top if means else box.top
@@ -155,7 +157,7 @@ def _scale(view: ClassView, shown: np.ndarray, style: Style) -> Scale:
     high = float(np.max(values, where=np.isfinite(values), initial=0.0))
     if view.measure == "share":
         return Scale(Normalize(0, high or 1.0, clip=True), style.colour_map(SEQUENTIAL), label, short="share")
-    return counts_scale(int(high), FLOWS, label, style)
+    return replace(counts_scale(int(high), FLOWS, label, style), short=f"{view.measure} (samples)")
 
 
 def _draw_errors(page: Page, view: ClassView, columns: Side) -> int:
@@ -179,14 +181,21 @@ def _draw_errors(page: Page, view: ClassView, columns: Side) -> int:
     return box.bottom + page.px(10)
 
 
+def _clusters(view: ClassView) -> np.ndarray | None:
+    """Return the clusters unless they say nothing: that of all classes, or one of each."""
+    n = 0 if view.clusters is None else len(np.unique(view.clusters[view.clusters >= 0]))
+    return view.clusters if 1 < n < len(view.order) else None
+
+
 def _draw_means(page: Page, view: ClassView, columns: Side, scale: Scale, top: int) -> int:
     """Draw a stripe for the mean of each cluster; return where the next thing begins, 0 where there are no clusters."""
-    numbers = [] if view.clusters is None else sorted(set(view.clusters[view.clusters >= 0].tolist()))
-    if view.clusters is None or len(numbers) < 2 or len(numbers) == len(view.order):
-        return 0  # of nothing, of all, or of each alone
+    clusters = _clusters(view)
+    if clusters is None:
+        return 0
+    numbers = np.unique(clusters[clusters >= 0]).tolist()
     height, gap = mean_stripe(page), page.px(1)
     for k, cluster in enumerate(numbers):
-        members = np.flatnonzero(view.clusters == cluster)
+        members = np.flatnonzero(clusters == cluster)
         box = Box(0, top + k * (height + gap), columns.length, height)
         plot = page.axes(box, label=f"mean of cluster {cluster + 1}")
         one = Side(len(members), height, len(members)) if len(members) > 1 else Side(1, height, 1)
@@ -227,9 +236,9 @@ def _draw_stripes(page: Page, view: ClassView, parts: Sequence[Part], columns: S
 def _name_classes(page: Page, view: ClassView, parts: Sequence[Part], marks: Sequence[Mark]) -> tuple[int, int]:
     """Write names to the left of the stripes; return where the longest begins, and how many there are."""
     left, places = 0, named(page, parts, [mark.class_ for mark in sorted(marks, key=lambda mark: -mark.weight)])
+    labels = class_labels([one for one, _ in places], view.names, TINY, _ROOM)
     for one, middle in places:
-        text = fit(plain(view.names[one]) or str(one), TINY, _ROOM)
-        box = page.text(-page.px(5), middle - page.px(1.25 * TINY) / 2, text, size=TINY, align="right")
+        box = page.text(-page.px(5), middle - page.px(1.25 * TINY) / 2, labels[one], size=TINY, align="right")
         left = min(left, box.left)
     return left, len(places)
 
@@ -282,7 +291,9 @@ def _explain(
         top += page.px(1.35 * SMALL)
     notes = []
     if parts[0].cluster is not None:
-        notes.append("clusters of classes with like error curves (k-means), easy to hard; above, the mean of each")
+        alone = len(shown) < len(view.order)
+        which, above = ("all classes by their", "") if alone else ("classes with like", "; above, the mean of each")
+        notes.append(f"clusters of {which} error curves (k-means), easy to hard{above}")
     if n_named < len(shown):
         notes.append(f"{n_named:,} of {len(shown):,} classes are named")
     if parts[0].side.block > 1:

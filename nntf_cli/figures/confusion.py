@@ -17,12 +17,12 @@ from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import Scale, rgb
 from nntf_cli.figures.shown import MOST_CLASSES, ends_of_largest
 from nntf_cli.figures.style import DEFAULT_STYLE, DIVERGING, FAINT, FLOWS, INK, Style, look
-from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit, number, plain, text_width, wrap
+from nntf_cli.figures.text import LABEL, SMALL, TITLE, class_labels, number, text_width, wrap
 from nntf_cli.figures.transitions import name_classes
 
 _DIAGONAL = "#e9e9e9"
 _ACROSS = "predicted class"
-_LARGEST_CELL = 30  #: points
+_LARGEST_CELL, _NAME = 30, 90  #: points: side of a cell, and length of a class's name, at most
 _FILL = 0.88  #: of the width of a cell, for its number
 
 
@@ -80,7 +80,8 @@ def draw_confusion(view: ConfusionView, *, subtitle: str = "", style: Style = DE
     show(plot, enlarge(rgba, cell, cell), (-0.5, len(columns) - 0.5, len(rows) - 0.5, -0.5))
     frame(page, plot)
     _write_numbers(plot, counts, rgba, page.points(cell), signed=view.is_change)
-    down, across = ([fit(plain(view.names[k]) or str(k), SMALL, 90) for k in shown] for shown in (rows, columns))
+    labels = class_labels([*rows.tolist(), *columns.tolist()], view.names, SMALL, _NAME)
+    down, across = ([labels[k] for k in shown.tolist()] for shown in (rows, columns))
     name_classes(page, plot, box, across, down, across=_ACROSS, down="true class")
     right = max(box.right, round((box.width + page.px(text_width(_ACROSS, LABEL))) / 2))  # of few classes
     bar = draw_bar(page, scale, right + page.px(9), 0, max(box.height, page.px(60)))

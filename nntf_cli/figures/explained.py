@@ -14,7 +14,7 @@ from nntf_cli.figures.fingerprint import draw_fingerprint
 from nntf_cli.figures.heatmap import write_heading
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, INK, Style, look
-from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit, number, text_width, wrap
+from nntf_cli.figures.text import LABEL, SMALL, TITLE, class_labels, number, text_width, wrap
 from nntf_cli.model import Fingerprint
 
 #: More in I, more in J (Okabe and Ito's blue and orange, apart for every eye), and as many in both.
@@ -36,12 +36,13 @@ class Bars:
     """The flows of one transition, or of two, largest contribution first."""
 
     title: str
-    flows: Sequence[tuple[str, str]]  #: class before and after, of those shown
+    flows: Sequence[tuple[int, int]]  #: class before and after, of those shown
     count_i: np.ndarray  #: (F,) int64, of all flows, those shown first
     count_j: np.ndarray | None = None  #: likewise; None where there is one transition only
     head_i: str = ""  #: what I is
     head_j: str = ""  #: what J is
     is_share: bool = True  #: d is normalized by flows, and so a share of what is drawn
+    class_names: Sequence[str] | None = None
 
 
 @look()
@@ -74,7 +75,7 @@ def draw_explained(bars: Bars, *, style: Style = DEFAULT_STYLE) -> Figure:
     box = Box(0, 0, width, max(1, n) * page.px(_ROW))
     plot = page.axes(box, label="flows")
     _draw_bars(page, plot, box, bars)
-    _name_flows(page, bars.flows)
+    _name_flows(page, bars)
     top = _write_heads(page, box, bars)
     _write_key(page, box, bars)
     extent = page.extent
@@ -117,9 +118,10 @@ def _write_count(page: Page, end: float, row: int, count: int, *, rightwards: bo
               align="left" if rightwards else "right", color=INK if count else FAINT)  # fmt: skip
 
 
-def _name_flows(page: Page, flows: Sequence[tuple[str, str]]) -> None:
+def _name_flows(page: Page, bars: Bars) -> None:
     """Write from which class to which, to the left of all that is on the page."""
-    names = [[fit(name, LABEL, _NAME) for name in flow] for flow in flows]
+    labels = class_labels([k for flow in bars.flows for k in flow], bars.class_names, LABEL, _NAME)
+    names = [(labels[before], labels[after]) for before, after in bars.flows]
     right = page.extent.left - page.px(10)
     widest = page.px(max((text_width(after, LABEL) for _, after in names), default=0.0))
     arrow = page.px(text_width(" \u2192 ", LABEL))

@@ -164,6 +164,7 @@ class _Group:
         self, page: Page, matrices: Sequence[Matrix], titles: Sequence[Title], style: Style, side: float, pitch: int
     ) -> None:
         self._page, self.matrices, self._side, self._pitch = page, matrices, side, pitch
+        self._names = [title if isinstance(title, str) else ", ".join(title) for title in titles]
         self._scale = scale_for(matrices, style)
         self.titles = Titles(titles, page.points(pitch - page.px(14)))
         self._drawn: list[Heatmap] = []
@@ -210,7 +211,7 @@ class _Group:
         drawn = list(panels.values())
         room = max(self.right - left, least)
         write_greys(self._page, self._scale, drawn, left, top, room)
-        write_chance(self._page, self.matrices, left, room)
+        write_chance(self._page, self.matrices, left, room, self._names)
 
 
 def _draw_one_row(page: Page, group: _Group, compared: _Group, side: float) -> None:

@@ -17,12 +17,14 @@ from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.palette import MISSING, RIGHT, WRONG, ClassColours, class_colours
 from nntf_cli.figures.scales import rgb
 from nntf_cli.figures.style import DEFAULT_STYLE, INK, Style, look
-from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit_end, plain, text_width, wrap
+from nntf_cli.figures.text import LABEL, SMALL, TITLE, class_labels, fit_end, text_width, wrap
 from nntf_cli.figures.ticks import step_ticks
 
 #: Points: of the tallest row and the widest column, of what a row must be tall to have a name, of a name.
 _TALLEST, _WIDEST, _NAMED, _NAME_ROOM = 12.0, 24.0, 1.2 * SMALL, 110.0
 
+_WORDS = 120.0  #: points that lines above and underneath may have, of charts that are narrower
+_CORRECT = " (correct)"
 _CURVE = 0.13  #: height of the panel underneath, in units of the width
 _RULE = "#dddddd"
 
@@ -89,11 +91,12 @@ def draw_pixels(chart: Chart, colour: str = "correct", *, style: Style = DEFAULT
     page = Page(style)
     grid = _grid(chart.labels.shape, style.size * style.dpi, page)
     box = Box(0, 0, grid.width, grid.height)
+    room = page.points(max(box.width, page.px(_WORDS)))
     if colour == "correct":
         rgba, keys = _paint_right(chart, grid.columns), _keys_of_right(chart)
     else:
         colours = class_colours(chart.labels, chart.one_class)
-        rgba, keys = _paint_classes(chart.labels, grid.columns, colours), _keys_of_classes(chart, colours)
+        rgba, keys = _paint_classes(chart.labels, grid.columns, colours), _keys_of_classes(chart, colours, room)
         if chart.true is not None and chart.one_class is None:
             _draw_bar(page, box, grid, colours.paint(chart.true))
     plot = page.axes(box, label="samples")
@@ -108,7 +111,7 @@ def draw_pixels(chart: Chart, colour: str = "correct", *, style: Style = DEFAULT
         plot.set_xticks([])
         bottom, lowest = _draw_share(page, chart, plot, box)
     _label_steps(page, lowest, chart.step, grid.columns, bottom)
-    _write_keys(page, "predicted:" if colour == "class" else "", keys, grid, box.right)
+    _write_keys(page, "predicted:" if colour == "class" else "", keys, grid, room)
     title = chart.name if style.title is None else style.title
     lines = [(title, TITLE), *((line, SMALL) for line in wrap(chart.what, SMALL, page.points(box.right)))]
     write_heading(page, Box(0, page.extent.top, 1, 1), lines, box.right)
@@ -158,14 +161,12 @@ def _paint_classes(labels: np.ndarray, side: Side, colours: ClassColours) -> np.
     return colours.rgba[kinds]
 
 
-def _keys_of_classes(chart: Chart, colours: ClassColours) -> list[_Key]:
-    def name(k: int) -> str:
-        given = chart.class_names
-        return plain(given[k]) or str(k) if given is not None and k < len(given) else str(k)
-
-    keys = [_Key(colour, name(k)) for k, colour in colours.shown]
-    if chart.one_class is not None:
-        keys.insert(0, _Key(RIGHT, f"{name(chart.one_class)} (correct)"))
+def _keys_of_classes(chart: Chart, colours: ClassColours, room: float) -> list[_Key]:
+    right = [] if chart.one_class is None else [chart.one_class]
+    room -= SMALL + 4 + bool(right) * text_width(_CORRECT, SMALL)
+    labels = class_labels([k for k, _ in colours.shown] + right, chart.class_names, SMALL, room)
+    keys = [_Key(RIGHT, labels[k] + _CORRECT) for k in right]
+    keys += [_Key(colour, labels[k]) for k, colour in colours.shown]
     if colours.n_others:
         keys.append(_Key(colours.others, f"{colours.n_others} other{'s' * (colours.n_others > 1)}"))
     return [*keys, _Key(MISSING, "no label")] if (chart.labels < 0).any() else keys
@@ -233,15 +234,15 @@ def _label_steps(page: Page, plot: Plot, step: np.ndarray, side: Side, box: Box)
     page.text(box.left + box.width / 2, box.bottom + below, "step", align="center")
 
 
-def _write_keys(page: Page, head: str, keys: Sequence[_Key], grid: Grid, right: int) -> None:
+def _write_keys(page: Page, head: str, keys: Sequence[_Key], grid: Grid, room: float) -> None:
     """Write the legend underneath, in as many lines as it takes."""
     side, left, top = page.px(SMALL), 0, page.extent.bottom + page.px(5)
     if head:
         left = page.text(left, top, head, size=SMALL).right + page.px(8)
     for colour, text in keys:
-        shown = fit_end(text, SMALL, page.points(max(right, page.px(120))) - SMALL - 4)
+        shown = fit_end(text, SMALL, room - SMALL - 4)
         width = side + page.px(4) + page.px(text_width(shown, SMALL)) + page.px(10)
-        if left and left + width > max(right, page.px(120)) + page.px(10):
+        if left and left + width > page.px(room + 10):
             left, top = 0, top + page.px(1.4 * SMALL)
         place = Box(left, top + page.px(0.15 * SMALL), side, side)
         if colour == MISSING:
@@ -252,6 +253,6 @@ def _write_keys(page: Page, head: str, keys: Sequence[_Key], grid: Grid, right: 
     if grid.columns.block > 1:
         shown = "their most frequent class" if head else "the mean of right and wrong"
         text = f"a column is {grid.columns.block} snapshots, its colour {shown}"
-        for line in wrap(text, SMALL, page.points(max(right, page.px(120)))):
+        for line in wrap(text, SMALL, room):
             top += page.px(1.4 * SMALL)
             page.text(0, top, line, size=SMALL)

@@ -91,7 +91,8 @@ def scale_for(matrices: Sequence[Matrix], style: Style) -> Scale:
     """Return the one scale that all ``matrices`` are drawn on.
 
     Distances normalised by flows or by samples have the fixed range [0, 1]; counts start at 0 and end at the
-    largest; differences and excesses are symmetric around 0. What is in a quiet row or column does not count.
+    largest; differences and excesses are symmetric around 0, excesses from -0.5 to 0.5 at least. What is in a quiet
+    row or column does not count.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def scale_for(matrices: Sequence[Matrix], style: Style) -> Scale:
         label = difference_label(first) + unit if len(matrices) == 1 else short
         return Scale(_norm(-end, end), cmap, label, QUIET_DIFFERENCE, QUIET_DIFFERENCE, short=short)
     if kinds[0] == _EXCESS:
-        end = max(-low, high) or 1.0
+        end = max(_EXCESS_END, -low, high)
         label = "excess over chance (d \u2212 noise floor)"
         return Scale(
             _norm(-end, end), style.colour_map(DIVERGING), label, QUIET_DIFFERENCE, QUIET_DIFFERENCE, short="excess"
@@ -134,6 +135,7 @@ def scale_for(matrices: Sequence[Matrix], style: Style) -> Scale:
 _FLOWS, _SHARES, _SAMPLES = "distances (Eq. 1)", "distances by share of samples", "distances in samples"
 _HAMMING, _HAMMING_SHARES = "Hamming distances", "Hamming distances by share of samples"
 _EXCESS = "excesses over the noise floor"
+_EXCESS_END = 0.5  #: of their scale at least, so that runs can be compared and noise looks like nothing
 _BARE, _DIFFERENCE, _DIFFERENCE_SAMPLES = "bare matrices", "differences", "differences in samples"
 _LABELS = {
     _FLOWS: "distance d (Eq. 1)",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nntf_cli.figures.text import plain
 from nntf_cli.model import Flows
 
 MOST_CLASSES = 25
@@ -85,10 +84,3 @@ def flow_matrix(flows: Flows, i: int, choice: ClassChoice) -> np.ndarray:
     if flows.stayed is not None:
         np.fill_diagonal(delta, flows.stayed[i][classes])
     return delta
-
-
-def class_labels(choice: ClassChoice, class_names: Sequence[str] | None) -> list[str]:
-    """Return the name of each class shown, its number where it has none."""
-    if class_names is None:
-        return [str(k) for k in choice.classes.tolist()]
-    return [plain(class_names[k]) or str(k) for k in choice.classes.tolist()]

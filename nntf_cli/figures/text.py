@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from matplotlib.font_manager import FontProperties
@@ -69,6 +70,50 @@ def fit_end(text: object, points: float, room: float) -> str:
         return line[: k - tail].rstrip() + "…" + line[len(line) - tail :]
 
     return _longest(len(line), points, room, cut)
+
+
+def class_labels(classes: Sequence[int], names: Sequence[str] | None, points: float, room: float) -> dict[int, str]:
+    """Return a label of at most ``room`` points for each of some classes, no two alike.
+
+    A name is cut at its end. Those that would then be alike are cut in their middle; of those that still are, and of
+    names that several classes of the log share, the number of the class goes before.
+
+    Parameters
+    ----------
+    classes : sequence of int
+        The classes to be named in one picture, each once or several times.
+    names : sequence of str, optional
+        One per class of the log; a class without a name, or with an empty one, is called by its number.
+    points : float
+        Size of the type.
+    room : float
+        Points.
+    """
+    shared = Counter(names or ())
+    called = {k: _class_name(k, names) for k in classes}
+    numbered = {k for k in called if names and k < len(names) and names[k] and shared[names[k]] > 1}
+
+    def label(k: int, cut: Callable[[object, float, float], str]) -> str:
+        head = f"{k}: " if k in numbered else ""
+        return head + cut(called[k], points, room - text_width(head, points))
+
+    labels = {k: label(k, fit) for k in called}
+    labels |= {k: label(k, fit_end) for k in _alike(labels)}
+    while alike := _alike(labels) - numbered:
+        numbered |= alike
+        labels |= {k: label(k, fit) for k in alike}
+    return labels
+
+
+def _class_name(k: int, names: Sequence[str] | None) -> str:
+    given = names[k] if names is not None and k < len(names) else ""
+    return plain(given) or str(k)
+
+
+def _alike(labels: dict[int, str]) -> set[int]:
+    """Return the classes whose label another one has, too."""
+    n = Counter(labels.values())
+    return {k for k, label in labels.items() if n[label] > 1}
 
 
 def shrink(texts: Iterable[object], points: float, room: float) -> float:

@@ -14,9 +14,9 @@ from nntf_cli.figures.heatmap import PAD, TICK, draw_bar, frame, show, write_hea
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.multiples import draw_multiples
 from nntf_cli.figures.scales import Scale, counts_scale, rgb
-from nntf_cli.figures.shown import ClassChoice, choose_classes, class_labels, flow_matrix
+from nntf_cli.figures.shown import ClassChoice, choose_classes, flow_matrix
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, FLOWS, INK, Style, look
-from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit, number, text_width, wrap
+from nntf_cli.figures.text import LABEL, SMALL, TITLE, class_labels, number, text_width, wrap
 from nntf_cli.figures.titles import Titles
 from nntf_cli.model import Flows
 
@@ -25,6 +25,7 @@ _BESIDE = 3  #: annotated matrices in one row
 _SHARES = (1.0, 0.85, 0.75)  #: of Style.size, for 1 to 3 matrices beside each other
 _DIAGONAL = "#e9e9e9"
 _FILL = 0.88  #: of the width of a cell, for its number
+_NAME = 90  #: points of a class's name, at most
 
 
 @look()
@@ -74,7 +75,7 @@ def draw_transitions(
     chosen = _check(flows, which, class_names)
     heading = title if style.title is None else style.title
     classes = choose_classes(flows, chosen)
-    labels = class_labels(classes, class_names)
+    labels = list(class_labels(classes.classes.tolist(), class_names, SMALL, _NAME).values())
     if which is None or len(chosen) > MOST_ANNOTATED:
         return draw_multiples(flows, chosen, classes, labels, style, heading)
     return _draw_annotated(flows, chosen, classes, labels, style, heading)
@@ -110,7 +111,6 @@ def _draw_annotated(
     matrices = [flow_matrix(flows, i, classes) for i in chosen]
     scale = counts_scale(_largest_flow(matrices), FLOWS, "samples moved", style)
     grid = fit_grid((len(labels), len(labels)), style.size * style.dpi * _SHARES[beside - 1])
-    names = [fit(label, SMALL, 90) for label in labels]
     cell = grid.columns.pixels
     size = _number_size(matrices, page.points(cell))
     room = max(page.points(grid.width) + 10, 120 if beside == 1 else 0)
@@ -122,7 +122,7 @@ def _draw_annotated(
             top = page.extent.bottom + page.px(10 + 1.35 * LABEL)
         box = Box(column * (grid.width + page.px(14)), top, grid.width, grid.height)
         plot = _draw_matrix(page, box, delta, scale, size, f"transition {i}")
-        name_classes(page, plot, box, names, [] if column else names, across="to class", down="from class")
+        name_classes(page, plot, box, labels, [] if column else labels, across="to class", down="from class")
         titles.write(page, k, box)
     right = (beside - 1) * (grid.width + page.px(14)) + grid.width
     draw_bar(page, scale, right + page.px(9), 0, grid.height)
