@@ -56,6 +56,11 @@ COMMANDS = {
     "in turn": ["fingerprint", "{all}", "-o", "./", "--jobs", "1"],
     "rqa": ["rqa", "{all}", "--convention", "standard", "-o", "table.csv"],
     "render": ["render", "{all}", "-o", "figure.png"],
+    "noise": ["fingerprint", "{1}", "--noise-floor", "-o", "F.npz"],
+    "classes": ["classes", "{0}", "-q", "--figure", "classes.png", "-o", "classes.csv"],
+    "anomalies": ["anomalies", "{0}", "--auto", "-q", "--figure", "marks.png", "-o", "anomalies.csv"],
+    "samples": ["samples", "{0}", "-q", "--figure", "pixels.png", "-o", "samples.csv"],
+    "loops": ["explain", "{1}", "--loops", "-o", "loops.csv"],
 }
 
 
