@@ -134,6 +134,28 @@ def test_marks_are_where_they_belong():
     assert "left rule" not in texts(draw_classes(view, style=SMALL))
 
 
+def test_marks_say_whether_samples_became_wrong():
+    marks = [Mark(t, t, "left", 1.0, lost) for t, lost in enumerate((0.0, 0.49, 0.5, 1.0))]
+    figure = draw_classes(random_view(4, 4), marks=marks, style=SMALL)
+    (plot,) = axes_called(figure, "classes")
+    drawn = next(marks for marks in plot.collections if marks.get_label() == "left")
+    shown = {x: (face[0], edge[0]) for (x, _), face, edge in zip(
+        drawn.get_offsets().tolist(), drawn.get_facecolors(), drawn.get_edgecolors(), strict=True
+    )}  # fmt: skip
+    assert all(
+        (inside > 0.9 > 0.2 > edge) if x < 2 else (inside < 0.2 < 0.9 < edge) for x, (inside, edge) in shown.items()
+    )
+    said = texts(figure).replace(" | ", " ")
+    assert "black: half of them or more became wrong; white: most became right" in said
+    assert "▼ left rule: samples that changed after a rest; the larger, the more samples" in said
+    assert "right rule" not in said
+    both = draw_classes(random_view(4, 4), marks=[Mark(1, 1, "left", 1.0), Mark(2, 1, "right", 1.0)], style=SMALL)
+    assert_clean(both)
+    said = texts(both).replace(" | ", " ")
+    assert "▲ right rule: samples that changed, then rested; the larger" in said
+    assert "black" not in said
+
+
 def test_where_few_classes_can_be_named_the_marked_ones_are():
     view = random_view(600, 20)
     chosen = np.random.default_rng(1).choice(600, 5, replace=False).tolist()
@@ -165,6 +187,14 @@ def test_other_measures(measure):
     assert "grey: undefined" in texts(figure)
     if measure in ("inflow", "outflow"):
         assert f"{measure} (samples)" in texts(figure)  # the bar is short, and the words are not cut
+
+
+def test_uneven_steps_are_said_to_be():
+    even, uneven = random_view(3, 4), random_view(3, 4, step=np.array([0, 1, 10, 100]))
+    assert "| step |" in texts(draw_classes(even, style=SMALL))
+    assert "| step (a column per snapshot) |" in texts(draw_classes(uneven, style=SMALL))
+    many = random_view(3, 1000, step=np.arange(1000) ** 2)
+    assert "step (a column per 5 snapshots)" in texts(draw_classes(many, style=SMALL))
 
 
 def test_classes_that_are_none():

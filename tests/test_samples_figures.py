@@ -145,6 +145,17 @@ def test_odd_shapes(shape):
         figure = draw_pixels(chart, colour, style=Style(size=3))
         assert_clean(figure)
         assert cells_of(figure, chart).shape[:2] == shape
+        lines = [text.get_text() for text in figure.texts if text.get_text().startswith(("what they", "than", "is"))]
+        assert len(lines) <= 2, "there is room for words"
+        assert " ".join(lines).split()[:9] == chart.what.split()[:9]
+
+
+def test_uneven_steps_are_said_to_be():
+    chart = make_chart(5, 3, step=np.array([0, 10, 100]))
+    figure = draw_pixels(chart, style=Style(size=3))
+    assert_clean(figure)
+    assert "step (a column per snapshot)" in texts(figure)
+    assert "column" not in texts(draw_pixels(make_chart(5, 3), style=Style(size=3)))
 
 
 def test_nothing_to_draw():
