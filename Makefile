@@ -199,6 +199,20 @@ bench: $(BENCH_READY)  ## BENCH=W1: ours against named baselines, on this machin
 samples: $(SAMPLE_READY)  ## Train the sample logs again (needs torch and scikit-learn; eight minutes)
 	$(VENV)/bin/python sample_logs/make_samples.py
 
+PICTURES := sample_logs/pictures
+
+.PHONY: pictures
+pictures: $(INSTALLED)  ## Draw the README's pictures again: the same bytes, unless drawing has changed
+	$(NNTF) render sample_logs/scenario_b_k50.h5 -o $(PICTURES)/loops.png
+	$(NNTF) render $(foreach wd,0 0.0005 0.005 0.02 0.05,sample_logs/lenet_wd_$(wd).h5) --diffs neighbours -o $(PICTURES)/sweep.png
+	$(NNTF) render sample_logs/boosting_digits.h5 --of distance,floor,excess -o $(PICTURES)/noise.png
+	$(NNTF) rqa sample_logs/boosting_digits.h5 --windows 12 --figure $(PICTURES)/windows.png -q > /dev/null
+	$(NNTF) classes sample_logs/lenet_lr_0.0005.h5 --figure $(PICTURES)/classes.png -q > /dev/null
+	$(NNTF) anomalies sample_logs/vgg_wd_0.02.h5 --window 8 --threshold 30% --figure $(PICTURES)/anomalies.png -q > /dev/null
+	$(NNTF) samples sample_logs/vgg_wd_0.005.h5 --split test --class 8 --colour class --figure $(PICTURES)/samples.png -q > /dev/null
+	$(NNTF) explain sample_logs/lenet_wd_0.h5 10 12 --figure $(PICTURES)/explained.png -q > /dev/null
+	$(NNTF) explain sample_logs/scenario_b_k50.h5 --loops --figure $(PICTURES)/looped.png -q > /dev/null
+
 .PHONY: clean
 clean:  ## Remove what the other targets made
 	rm -rf $(VENV) $(RECORDERS_VENV) build demo sweep *.egg-info
