@@ -37,7 +37,7 @@ def command(ctx: click.Context, logs: tuple[str, ...], as_json: bool, quiet: boo
     from nntf_cli.artifacts.tables import printable
     from nntf_cli.cli.inputs import read_stdin
     from nntf_cli.cli.jobs import run_each
-    from nntf_cli.cli.outputs import write_text
+    from nntf_cli.cli.stdout import write_text
     from nntf_cli.labellog.checking import check_log
 
     if logs.count("-") > 1:

@@ -55,7 +55,8 @@ def command(
     """
     from nntf_cli.artifacts.matrices import write_matrix
     from nntf_cli.cli.inputs import files_of
-    from nntf_cli.cli.outputs import deliver, pick_format, to_terminal, write_text
+    from nntf_cli.cli.outputs import deliver, pick_format, to_terminal
+    from nntf_cli.cli.stdout import write_text
     from nntf_cli.diff import difference, exceeds, summarize_difference
 
     form = pick_format(output, fmt, FORMATS, "npy")

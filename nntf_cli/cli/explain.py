@@ -200,7 +200,7 @@ def _explain_loops(ctx: click.Context, address: str, form: str) -> None:
     from nntf_cli.artifacts.tables import format_table
     from nntf_cli.cli.explainoutput import draw_loops, loop_table, loops_in_words
     from nntf_cli.cli.inputs import load_log
-    from nntf_cli.cli.outputs import text_writer
+    from nntf_cli.cli.stdout import text_writer
     from nntf_cli.explain import Search, find_loops, steady_flows
     from nntf_cli.explain.loops import LEVEL
     from nntf_cli.fingerprint import fingerprint, flows

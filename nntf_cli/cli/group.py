@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import click
 
 from nntf_cli import __version__
-from nntf_cli.cli import options
 
 #: Subcommands in working order, each with what ``nntf --help`` says of it; it lives in the module of its name. That is
 #: not asked there, for the help shall not wait for all of them to be loaded.
@@ -34,6 +33,21 @@ COMMANDS = {
 _MODULES = {"import": "importing"}
 
 
+def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from nntf_cli.cli.stdout import write_text
+
+        write_text(ctx.get_help() + "\n")
+        ctx.exit()
+
+
+#: ``-h/--help``, in the place of click's own, which takes a stdout that cannot be written for an error of the program.
+_SHOW_HELP = click.Option(
+    ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
+    help="Show this message and exit.",
+)  # fmt: skip
+
+
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -43,8 +57,8 @@ class _LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"nntf_cli.cli.{_MODULES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
-        if options.show_help not in command.params:
-            command.params.append(options.show_help)
+        if _SHOW_HELP not in command.params:
+            command.params.append(_SHOW_HELP)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -60,7 +74,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
 
     import h5py
 
-    from nntf_cli.cli.outputs import write_text
+    from nntf_cli.cli.stdout import write_text
 
     write_text(
         f"nntf {__version__} (Python {platform.python_version()}, numpy {version('numpy')}, "
@@ -69,7 +83,7 @@ def _print_version(ctx: click.Context, param: click.Parameter, value: bool) -> N
     ctx.exit()
 
 
-@click.group(cls=_LazyGroup, params=[options.show_help], context_settings={"help_option_names": []})
+@click.group(cls=_LazyGroup, params=[_SHOW_HELP], context_settings={"help_option_names": []})
 @click.option(
     "-V", "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version,
     help="Show the version, and those of what numbers depend on.",

@@ -33,21 +33,6 @@ class Choice:
     cluster: Cluster | None = field(default=None, compare=False)  #: who computes; it changes no result
 
 
-def _show_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    if value and not ctx.resilient_parsing:
-        from nntf_cli.cli.outputs import write_text
-
-        write_text(ctx.get_help() + "\n")
-        ctx.exit()
-
-
-#: ``-h/--help``, in the place of click's own, which takes a stdout that cannot be written for an error of the program.
-show_help = click.Option(
-    ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
-    help="Show this message and exit.",
-)  # fmt: skip
-
-
 def output(what: str) -> Callable[[_Command], _Command]:
     """``-o/--output``."""
     return click.option(

@@ -39,7 +39,8 @@ def command(logs: tuple[str, ...], output: str, quiet: bool) -> None:
     """
     from nntf_cli.artifacts.tables import printable
     from nntf_cli.cli.inputs import files_of
-    from nntf_cli.cli.outputs import deliver, pick_format, write_text
+    from nntf_cli.cli.outputs import deliver, pick_format
+    from nntf_cli.cli.stdout import write_text
     from nntf_cli.labellog.packing import write_runs
 
     if output == "-":

@@ -147,8 +147,9 @@ def _write(ctx: click.Context, results: Results, settings: Settings, form: str, 
     """Write the table and, where they are asked for, the figure and the matrix: all files or none."""
     from nntf_cli.artifacts.tables import format_table
     from nntf_cli.cli.inputs import files_of
-    from nntf_cli.cli.outputs import deliver, picture_format, text_writer
+    from nntf_cli.cli.outputs import deliver, picture_format
     from nntf_cli.cli.rqaoutput import OF_TITLES, band_table, draw, for_people, in_order, summary_table
+    from nntf_cli.cli.stdout import text_writer
 
     given = ctx.params
     if given["per_band"]:
