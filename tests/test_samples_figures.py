@@ -145,6 +145,9 @@ def test_odd_shapes(shape):
         figure = draw_pixels(chart, colour, style=Style(size=3))
         assert_clean(figure)
         assert cells_of(figure, chart).shape[:2] == shape
+        lines = [text.get_text() for text in figure.texts if text.get_text().startswith(("what they", "than", "is"))]
+        assert len(lines) <= 2, "there is room for words"
+        assert " ".join(lines).split()[:9] == chart.what.split()[:9]
 
 
 def test_nothing_to_draw():

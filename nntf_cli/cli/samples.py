@@ -160,6 +160,6 @@ def _drawn(ctx: click.Context, selected: Selected, picture: Literal["png", "svg"
     field, which = _order(ctx, selected, limit), "smallest" if ctx.params["rising"] else "largest"
     what = f"the {len(rows):,} of {selected.n:,} samples with the {which} {field}"
     if len(rows) == selected.n:
-        what = f"all {selected.n:,} samples"
+        what = f"all {selected.n:,} samples" if selected.n > 1 else "the only sample"
     colour = ctx.params["colour"] or ("class" if selected.found.true is None else "correct")
-    return draw(selected, rows, colour, f"{what}, alike ones side by side", picture)
+    return draw(selected, rows, colour, what + ", alike ones side by side" * (len(rows) > 1), picture)

@@ -57,7 +57,8 @@ class Selected:
 def summary(selected: Selected) -> str:
     """Return in a line how many samples are never learned, never forgotten, forgotten."""
     n, found = selected.n, selected.found
-    text = f"{selected.title}: {n:,} sample{'s' * (n != 1)} in {len(found.step):,} snapshots: "
+    text = f"{selected.title}: {n:,} sample{'s' * (n != 1)} in {len(found.step):,} "
+    text += f"snapshot{'s' * (len(found.step) != 1)}: "
     if found.true is None:
         n_changed = int((found.fact("n_changes") > 0).sum())
         return text + f"{n_changed:,} changed at least once; there are no true classes, so nothing is right or wrong"

@@ -23,7 +23,7 @@ from nntf_cli.figures.ticks import step_ticks
 #: Points: of the tallest row and the widest column, of what a row must be tall to have a name, of a name.
 _TALLEST, _WIDEST, _NAMED, _NAME_ROOM = 12.0, 24.0, 1.2 * SMALL, 110.0
 
-_WORDS = 120.0  #: points that lines above and underneath may have, of charts that are narrower
+_WORDS = 200.0  #: points that lines above and underneath may have, of charts that are narrower
 _CORRECT = " (correct)"
 _CURVE = 0.13  #: height of the panel underneath, in units of the width
 _RULE = "#dddddd"
@@ -113,8 +113,8 @@ def draw_pixels(chart: Chart, colour: str = "correct", *, style: Style = DEFAULT
     _label_steps(page, lowest, chart.step, grid.columns, bottom)
     _write_keys(page, "predicted:" if colour == "class" else "", keys, grid, room)
     title = chart.name if style.title is None else style.title
-    lines = [(title, TITLE), *((line, SMALL) for line in wrap(chart.what, SMALL, page.points(box.right)))]
-    write_heading(page, Box(0, page.extent.top, 1, 1), lines, box.right)
+    lines = [(title, TITLE), *((line, SMALL) for line in wrap(chart.what, SMALL, room))]
+    write_heading(page, Box(0, page.extent.top, 1, 1), lines, page.px(room))
     return page.finish()
 
 
