@@ -134,6 +134,28 @@ def test_marks_are_where_they_belong():
     assert "left rule" not in texts(draw_classes(view, style=SMALL))
 
 
+def test_marks_say_whether_samples_became_wrong():
+    marks = [Mark(t, t, "left", 1.0, lost) for t, lost in enumerate((0.0, 0.49, 0.5, 1.0))]
+    figure = draw_classes(random_view(4, 4), marks=marks, style=SMALL)
+    (plot,) = axes_called(figure, "classes")
+    drawn = next(marks for marks in plot.collections if marks.get_label() == "left")
+    shown = {x: (face[0], edge[0]) for (x, _), face, edge in zip(
+        drawn.get_offsets().tolist(), drawn.get_facecolors(), drawn.get_edgecolors(), strict=True
+    )}  # fmt: skip
+    assert all(
+        (inside > 0.9 > 0.2 > edge) if x < 2 else (inside < 0.2 < 0.9 < edge) for x, (inside, edge) in shown.items()
+    )
+    said = texts(figure).replace(" | ", " ")
+    assert "black: half of them or more became wrong; white: most became right" in said
+    assert "▼ left rule: samples that changed after a rest; the larger, the more samples" in said
+    assert "right rule" not in said
+    both = draw_classes(random_view(4, 4), marks=[Mark(1, 1, "left", 1.0), Mark(2, 1, "right", 1.0)], style=SMALL)
+    assert_clean(both)
+    said = texts(both).replace(" | ", " ")
+    assert "▲ right rule: samples that changed, then rested; the larger" in said
+    assert "black" not in said
+
+
 def test_where_few_classes_can_be_named_the_marked_ones_are():
     view = random_view(600, 20)
     chosen = np.random.default_rng(1).choice(600, 5, replace=False).tolist()

@@ -144,9 +144,10 @@ def draw(found: Anomalies, log: LabelLog, split: Split, *, only_anomalous: bool)
         raise InputError("has no anomaly, and so no class to draw", remedy, where=log.source)
     marked = picked[:_MARKS]
     places = (found.snapshot, found.class_, found.rule, found.score / found.score.max(initial=1))
+    lost = [None] * len(marked) if found.lost is None else (found.lost[marked] / found.score[marked]).tolist()
     marks = [
-        Mark(row, class_, RULES[rule], weight)
-        for row, class_, rule, weight in zip(*(part[marked].tolist() for part in places), strict=True)
+        Mark(row, class_, RULES[rule], weight, share)
+        for row, class_, rule, weight, share in zip(*(part[marked].tolist() for part in places), lost, strict=True)
     ]
     view, _ = view_of(log, tally(log, split.name), Wanted(show="error" if found.of == "correct" else "share"))
     subtitle = f"anomalies: {_how(found)}"

@@ -24,7 +24,11 @@ from nntf_cli.figures.underneath import LINES, draw_curves, write_beside
 
 WRONG = "magma_r"  #: error rates: what is dark is wrong
 
-_MARK, _SMALLEST, _LARGEST = "#56b4e9", 2.5, 8.0  #: colour of marks, and their width, points
+_SMALLEST, _LARGEST = 2.5, 8.0  #: width of marks, points
+
+#: Inside and edge of marks: unknown what became of their samples, most right, half of them or more wrong. Each is seen
+#: on what is dark and on what is light, and they are told apart by lightness.
+_MARKS = {None: ("#56b4e9", INK), False: ("white", INK), True: (INK, "white")}
 
 _BARS = {
     "error": "error rate",
@@ -51,6 +55,12 @@ class Mark:
     class_: int
     rule: Literal["left", "right"]  #: drawn as a triangle pointing down, or up
     weight: float  #: from 0 to 1: how large it is
+    lost: float | None = None  #: share of its samples that became wrong, the others right; None where unknown
+
+    @property
+    def is_loss(self) -> bool | None:
+        """Whether half of its samples or more became wrong."""
+        return None if self.lost is None else self.lost >= 0.5
 
 
 @dataclass(frozen=True)
@@ -89,8 +99,8 @@ def draw_classes(
     view : ClassView
         What to draw.
     marks : sequence of Mark
-        Triangles on the stripes: down for the rule "left", up for "right", as wide as their weight. Those of classes
-        that are not shown are left out.
+        Triangles on the stripes: down for the rule "left", up for "right", as wide as their weight; black where half
+        of the samples or more became wrong, else white. Those of classes that are not shown are left out.
     only : sequence of int, optional
         The classes to show, in the order of the view; all unless given. Clusters keep their numbers.
     subtitle : str
@@ -271,10 +281,11 @@ def _put_marks(plot: Plot, parts: Sequence[Part], marks: Sequence[Mark]) -> None
             for mark in several
         ]
         widths = _SMALLEST + (_LARGEST - _SMALLEST) * np.clip([mark.weight for mark in several], 0, 1)
+        colours = [_MARKS[mark.is_loss] for mark in several]
         # all at once: there may be tens of thousands
         plot.scatter(
-            [mark.row for mark in several], down, widths**2, color=_MARK, marker=shape, edgecolors=INK,
-            linewidths=0.4, clip_on=False, label=rule,
+            [mark.row for mark in several], down, widths**2, marker=shape, facecolors=[inside for inside, _ in colours],
+            edgecolors=[edge for _, edge in colours], linewidths=0.5, clip_on=False, label=rule,
         )  # fmt: skip
 
 
@@ -299,8 +310,22 @@ def _explain(
     if parts[0].side.block > 1:
         notes.append(f"a row of pixels is the mean of up to {parts[0].side.block} classes")
     lines = wrap("; ".join(notes), SMALL, room)
-    if marks:
-        lines += wrap("\u25bc left rule, \u25b2 right rule: the larger, the more samples", SMALL, room)
+    for line in _about_marks(marks):
+        lines += wrap(line, SMALL, room)
     for line in lines:
         page.text(0, top, line, size=SMALL, color=FAINT)
         top += page.px(1.35 * SMALL)
+
+
+def _about_marks(marks: Sequence[Mark]) -> list[str]:
+    """Return what marks mean, a paragraph each; down and up are rules, not worse and better."""
+    rules = {
+        "left": "\u25bc left rule: samples that changed after a rest",
+        "right": "\u25b2 right rule: samples that changed, then rested",
+    }
+    lines = [text for rule, text in rules.items() if any(mark.rule == rule for mark in marks)]
+    if lines:
+        lines[-1] += "; the larger, the more samples"
+    if any(mark.lost is not None for mark in marks):
+        lines.append("black: half of them or more became wrong; white: most became right")
+    return lines
