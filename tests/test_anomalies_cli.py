@@ -124,7 +124,7 @@ def test_the_figure_has_a_mark_for_each_anomaly(flip, drawn, tmp_path, monkeypat
     }
     assert drawn["view"].measure == "error"
     assert drawn["only"] is None
-    assert drawn["subtitle"] == "anomalies: correct or wrong; window 2; false discovery rate 0.05; null rate"
+    assert drawn["subtitle"] == "2 anomalies: correct or wrong; window 2; false discovery rate 0.05; null rate"
     succeeded(run("anomalies", flip, "--threshold", "0", "--figure", figure, "--only-anomalous", "--of", "label"))
     assert drawn["view"].measure == "share"
     assert drawn["only"] == [0, 1, 2, 3, 4, 5]
@@ -132,7 +132,10 @@ def test_the_figure_has_a_mark_for_each_anomaly(flip, drawn, tmp_path, monkeypat
     succeeded(run("anomalies", flip, "--threshold", "48", "--figure", figure, "--only-anomalous"))
     assert drawn["only"] == [4]
     assert len(drawn["marks"]) == 1
-    assert drawn["subtitle"].endswith("; null rate; the first 1 of 2")
+    assert drawn["subtitle"].endswith("; null rate; marked are the first 1")
+    succeeded(run("anomalies", flip, "--threshold", "49", "--figure", figure))
+    assert drawn["subtitle"].startswith("no anomalies: correct or wrong; ")
+    assert drawn["marks"] == []
 
 
 def test_figures_without_an_anomaly(flip, drawn, tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from drawing import SMALL, axes_called, make_fingerprint, texts
-from nntf_cli.figures import Bars, draw_explained, draw_looped, encode
+from nntf_cli.figures import Bars, Style, draw_explained, draw_looped, encode
 
 PAIR = Bars(
     "a run",
@@ -78,6 +78,34 @@ def test_loops_and_their_rounds_are_framed():
     expected = [(begin - 0.5, begin - 0.5, side) for begin, side in ((4, 3), (7, 3), (10, 3), (13, 1), (4, 10))]
     assert frames == [frame for frame in expected for _ in range(2)]  # white on black
     assert [text.get_text() for text in plot.texts] == ["every 3"]
+    assert "1 loop |" in texts(figure)
     assert encode(figure, "png") == encode(
         draw_looped(make_fingerprint(20, list(range(1, 21))), [(4, 13, 3)], style=SMALL), "png"
     )
+
+
+def test_labels_of_loops_are_on_nothing_else():
+    rng = np.random.default_rng(1)
+    first, period, rounds = rng.integers(0, 90, 25), rng.integers(2, 9, 25), rng.integers(3, 12, 25)
+    spans = [(int(a), int(min(a + p * n, 119)), int(p)) for a, p, n in zip(first, period, rounds, strict=True)]
+    figure = draw_looped(make_fingerprint(120), [(0, 119, 40), *spans], style=Style(size=4))
+    encode(figure, "png")
+    (plot,) = axes_called(figure, "heatmap")
+    renderer, inside = figure.canvas.get_renderer(), plot.get_window_extent()
+    boxes = [text.get_window_extent(renderer) for text in plot.texts]
+    assert 2 < len(boxes) < 26
+    assert plot.texts[0].get_text() == "every 40"  # what comes first is named first
+    assert f"26 loops, {len(boxes)} of them named" in texts(figure)
+    frames = [patch.get_window_extent(renderer) for patch in plot.patches]
+    for k, box in enumerate(boxes):
+        assert inside.x0 <= box.x0 < box.x1 <= inside.x1
+        assert inside.y0 <= box.y0 < box.y1 <= inside.y1
+        assert not any(box.overlaps(other) for other in boxes[k + 1 :])
+        assert all(
+            not box.overlaps(frame) or all(frame.contains(*corner) for corner in box.corners()) for frame in frames
+        )
+
+
+def test_a_training_without_a_loop_says_so():
+    figure = draw_looped(make_fingerprint(20), [], style=SMALL)
+    assert "run_a (train) | no loops | 20 transitions" in texts(figure)

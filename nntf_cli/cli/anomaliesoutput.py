@@ -150,7 +150,8 @@ def draw(found: Anomalies, log: LabelLog, split: Split, *, only_anomalous: bool)
         for row, class_, rule, weight, share in zip(*(part[marked].tolist() for part in places), lost, strict=True)
     ]
     view, _ = view_of(log, tally(log, split.name), Wanted(show="error" if found.of == "correct" else "share"))
-    subtitle = f"anomalies: {_how(found)}"
+    several = f"{f'{len(picked):,}' if len(picked) else 'no'} anomal{'y' if len(picked) == 1 else 'ies'}"
+    subtitle = f"{several}: {_how(found)}"
     if len(marked) < len(picked):
-        subtitle += f"; the first {len(marked):,} of {len(picked):,}"
+        subtitle += f"; marked are the first {len(marked):,}"
     return draw_classes(view, marks=marks, only=only, subtitle=subtitle)

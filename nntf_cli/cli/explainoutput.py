@@ -321,5 +321,6 @@ def draw_loops(matrix: Fingerprint, loops: Sequence[Loop], path: str) -> Writer:
     """Return what writes a figure of the fingerprint with its loops marked."""
     from nntf_cli.figures import draw_looped, encode
 
-    spans = [(loop.first, loop.last, loop.period) for loop in loops]
+    strongest_first = sorted(loops, key=lambda loop: -loop.strength)
+    spans = [(loop.first, loop.last, loop.period) for loop in strongest_first]
     return bytes_writer(encode(draw_looped(matrix, spans), picture_format(path)))

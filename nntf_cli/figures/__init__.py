@@ -3,7 +3,7 @@
 ``fingerprint`` draws one matrix, ``band`` its recurrence in a band, ``underneath`` what is aligned to it,
 ``panels`` several, ``windows`` measures over time, ``transitions`` and ``multiples`` the flows between classes
 (``shown`` says of which), ``classes`` how classes fare, in ``stripes``, ``confusion`` which are taken for which,
-``pixels`` samples over time, ``explained`` the flows behind one distance, and loops. They share ``heatmap`` (one
+``pixels`` samples over time, ``explained`` the flows behind one distance, ``looped`` loops. They share ``heatmap`` (one
 matrix with axes and colour bar), ``scales`` (colours of values), ``palette`` (of right and wrong, and of classes),
 ``cells`` (matrix to pixels), ``ticks``, ``layout`` (placement), ``titles`` (of panels), ``greys`` (what grey means),
 ``chance`` (what pale means), ``text`` and ``style``
@@ -15,8 +15,9 @@ import nntf_cli.figures.backend  # noqa: F401  first: imports matplotlib where t
 from nntf_cli.figures.band import draw_band
 from nntf_cli.figures.classes import ClassView, Mark, draw_classes
 from nntf_cli.figures.confusion import ConfusionView, draw_confusion
-from nntf_cli.figures.explained import Bars, draw_explained, draw_looped
+from nntf_cli.figures.explained import Bars, draw_explained
 from nntf_cli.figures.fingerprint import draw_difference, draw_fingerprint
+from nntf_cli.figures.looped import draw_looped
 from nntf_cli.figures.panels import draw_panels
 from nntf_cli.figures.pixels import Chart, draw_pixels
 from nntf_cli.figures.style import Style, encode

@@ -1,4 +1,4 @@
-"""What is behind a spot of the fingerprint, as bars; and the loops of a training, on its fingerprint."""
+"""What is behind a spot of the fingerprint, as bars."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes as Plot
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
-from nntf_cli.figures.fingerprint import draw_fingerprint
 from nntf_cli.figures.heatmap import write_heading
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, INK, Style, look
 from nntf_cli.figures.text import LABEL, SMALL, TITLE, class_labels, number, text_width, wrap
-from nntf_cli.model import Fingerprint
 
 #: More in I, more in J (Okabe and Ito's blue and orange, apart for every eye), and as many in both.
 MORE_I, MORE_J, COMMON = "#0072b2", "#e69f00", "#b8b8b8"
@@ -23,12 +20,6 @@ MORE_I, MORE_J, COMMON = "#0072b2", "#e69f00", "#b8b8b8"
 _ROW, _BAR = 13.0, 0.68  #: points from bar to bar, and of them a bar
 _WIDTH = 0.9  #: of Style.size, all bars
 _NAME = 105  #: points of a class's name, at most
-
-#: Colours and widths of frames around loops and rounds, one on the other: seen on dark and on light.
-_LOOP, _ROUND = (("black", 2.8), ("white", 1.4)), (("black", 1.4), ("white", 0.6))
-
-_MOST_ROUNDS = 100  #: that a matrix has room for, to be told apart
-_TOP = 0.05  #: of a matrix, above which a label has no room over its frame
 
 
 @dataclass(frozen=True)
@@ -179,51 +170,3 @@ def _key(bars: Bars) -> list[tuple[str, str]]:
         apart, alike = number(int(np.abs(i - j)[n:].sum())), number(int(common[n:].sum()))
         lines.append(("", f"{several}, counted in but not drawn: difference {apart}, in both {alike}"))
     return lines
-
-
-@look()
-def draw_looped(
-    fingerprint: Fingerprint, spans: Sequence[tuple[int, int, int]], *, style: Style = DEFAULT_STYLE
-) -> Figure:
-    """Draw a fingerprint with a frame around each loop and, along the main diagonal, one around each of its rounds.
-
-    Parameters
-    ----------
-    fingerprint : Fingerprint
-        Of one run.
-    spans : sequence of (int, int, int)
-        First and last transition of each loop, and its period.
-    style : Style
-        As of :func:`~nntf_cli.figures.draw_fingerprint`.
-
-    Returns
-    -------
-    Figure
-        Ready for :func:`~nntf_cli.figures.encode`.
-
-    Raises
-    ------
-    InputError
-        There are no transitions.
-    LimitError
-        The figure would be too large.
-    """
-    figure = draw_fingerprint(fingerprint, style=style)
-    plot = next(axes for axes in figure.axes if axes.get_label() == "heatmap")
-    for first, last, period in spans:
-        seen = period * _MOST_ROUNDS >= fingerprint.shape[0]
-        for begin in range(first, last + 1, period) if seen else ():
-            _frame(plot, begin, min(begin + period - 1, last), _ROUND)
-        _frame(plot, first, last, _LOOP)
-        above = first > _TOP * fingerprint.shape[0]
-        plot.annotate(f"every {period}", (last + 0.5, first - 0.5), (0, 2 if above else -2), fontsize=SMALL, color=INK,
-                      textcoords="offset points", ha="right", va="bottom" if above else "top", annotation_clip=False,
-                      bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.2})  # fmt: skip
-    return figure
-
-
-def _frame(plot: Plot, first: int, last: int, lines: Sequence[tuple[str, float]]) -> None:
-    side = last - first + 1
-    for color, width in lines:
-        corner = (first - 0.5, first - 0.5)
-        plot.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=color, linewidth=width))

@@ -37,6 +37,7 @@ def draw_fingerprint(
     style: Style = DEFAULT_STYLE,
     beside: Fingerprint | None = None,
     underneath: bool = True,
+    subtitle: str = "",
 ) -> Figure:
     """Draw a fingerprint as a heatmap, transition 0 at the upper left.
 
@@ -56,6 +57,8 @@ def draw_fingerprint(
         The title then stands above both.
     underneath : bool
         Draw the samples moved and the accuracy per transition underneath, as far as they are known.
+    subtitle : str
+        A line under the title of a matrix that stands alone.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def draw_fingerprint(
     heatmap, bar = _draw_with_bar(page, fingerprint, scale, 0, side, underneath=underneath)
     title = default_title(fingerprint) if style.title is None else style.title
     if beside is None:
-        _head(page, fingerprint, heatmap, bar, title)
+        _head(page, fingerprint, heatmap, bar, title, subtitle)
     else:
         second = _draw_beside(page, beside, side, style)
         _head_both(page, [(fingerprint, heatmap, bar), (beside, *second)], title)
@@ -114,8 +117,8 @@ def _draw_with_bar(
     return heatmap, bar
 
 
-def _head(page: Page, matrix: Matrix, heatmap: Heatmap, bar: Box, title: str) -> None:
-    lines = [(title, TITLE), (describe(matrix, heatmap.grid), SMALL)]
+def _head(page: Page, matrix: Matrix, heatmap: Heatmap, bar: Box, title: str, subtitle: str = "") -> None:
+    lines = [(title, TITLE), (subtitle, LABEL), (describe(matrix, heatmap.grid), SMALL)]
     write_heading(page, heatmap.box, lines, max(bar.right, heatmap.box.left + page.px(HEADING)))
 
 
