@@ -192,6 +192,7 @@ def test_wrong_steps_and_wrong_combinations(logs, run_a):
     refused(run("explain"), 2, "Missing argument 'LOG'")
     refused(run("explain", logs[0], 30, "--normalize", "none"), 2, "--normalize goes with two transitions")
     refused(run("explain", 30, 40, "--between", "-", "-"), 2, "stdin (-) can be read only once")
+    refused(run("explain", logs[0], 30, 70, "--flow", "0:3", "--top", 2), 2, "--top does not go with --flow")
     refused(run("explain", logs[0], 30, "--figure", "a.jpg"), 2, "a.jpg: unknown ending .jpg; use .png")
     refused(run("explain", logs[0], 30, "--figure", "a.png", "-o", "a.png", "-t", "csv"), 2, "a file each")
     refused(run("explain", logs[0], 30, "-o", logs[0], "-t", "csv"), 2, "is an input")
@@ -232,6 +233,26 @@ def test_loops_that_chance_gives_are_left_out_and_counted(tmp_path):
                 break
     else:
         pytest.fail("no log had a loop by chance")
+
+
+@pytest.mark.parametrize("steps", [(30,), (30, 70)])
+def test_a_figure_has_the_flow_asked_for(logs, tmp_path, monkeypatch, steps):
+    monkeypatch.setattr("nntf_cli.cli.explain._SHOWN", 2)
+    drawn = []
+    monkeypatch.setattr("nntf_cli.figures.draw_explained", drawn.append)
+    monkeypatch.setattr("nntf_cli.figures.encode", lambda figure, form: b"")
+    every = table_of(succeeded(run("explain", logs[0], *steps)))
+    count = "count_i" if len(steps) > 1 else "count"
+    for place in (1, 4):
+        flow = every.iloc[place]
+        given = ("--flow", f"{flow['from']}:{flow['to']}", "--figure", tmp_path / "a.png", "-o", tmp_path / "a.csv")
+        succeeded(run("explain", logs[0], *steps, *given))
+        bars = drawn.pop()
+        assert bars.flows[-1] == (int(flow["from"]), int(flow["to"]))
+        assert len(bars.flows) == max(2, place - 1)
+        assert bars.marked == [len(bars.flows) - 1]
+        assert len(bars.count_i) == len(every)
+        assert bars.count_i[len(bars.flows) - 1] == int(flow[count])
 
 
 def test_figures_are_written_with_the_table(logs, run_a, tmp_path):

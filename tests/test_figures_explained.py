@@ -64,6 +64,16 @@ def test_one_transition_has_bars_to_one_side():
     assert_apart(figure)
 
 
+def test_what_was_asked_for_is_bold():
+    figure = draw_explained(replace(PAIR, marked=[1]), style=SMALL)
+    bold = {text.get_text() for text in figure.texts if text.get_weight() == "bold"}
+    assert len(bold) == 2
+    assert "$x$" in bold
+    assert "bold: what was asked for" in texts(figure)
+    assert_apart(figure)
+    assert "bold" not in texts(draw_explained(PAIR, style=SMALL))
+
+
 def test_nothing_moved():
     figure = draw_explained(Bars("a run", [], np.zeros(0, dtype=np.int64), head_i="step 1"), style=SMALL)
     assert "nothing moved" in texts(figure)

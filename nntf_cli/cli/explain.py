@@ -41,7 +41,7 @@ _OF_SPOTS = ("between", "by_index", "samples", "flow", "top", "normalize")
               help="I and J are rows and columns of the matrix, from 0, instead of steps.")
 @click.option("--samples", is_flag=True, help="List the samples behind each flow instead, a row per sample and flow.")
 @click.option("--flow", metavar="FROM:TO", help="Only the samples of this flow, its classes by number or by name; "
-              "implies --samples.")
+              "implies --samples. In a figure it is bold, and the largest others are beside it.")
 @click.option("--top", type=click.IntRange(min=1), metavar="N",
               help="Only the N flows that contribute most.  [default: 20 in text and figures, else all]")
 @click.option("--loops", is_flag=True, help="Find where the training goes in loops, and which classes go round.")
@@ -142,6 +142,8 @@ def _refuse_what_does_not_go_together(ctx: click.Context, n_steps: int) -> None:
     if wrong:
         without = "does not go" if "loops" in given else "goes"
         raise click.UsageError(f"{names[wrong[0]]} {without} with --loops")
+    if {"flow", "top"} <= given:
+        raise click.UsageError("--top does not go with --flow, which names the flow")
     if "normalize" in given and n_steps < 2:
         raise click.UsageError("--normalize goes with two transitions: name I and J")
 
@@ -152,8 +154,8 @@ def _explain_spot(ctx: click.Context, logs: list[str], steps: list[int], form: s
     given = ctx.params
     found, names = _spot(ctx, logs, steps)
     shown = given["top"] or (_SHOWN if form == "text" else None)
+    flows = parse_flow(given["flow"], found, names) if given["flow"] else None
     if given["flow"] or given["samples"]:
-        flows = parse_flow(given["flow"], found, names) if given["flow"] else None
         table = sample_table(found, names, flows, shown)
     else:
         table = flow_table(found, names, shown, all_columns=form in ("csv", "json"))
@@ -161,7 +163,7 @@ def _explain_spot(ctx: click.Context, logs: list[str], steps: list[int], form: s
     if given["figure"]:
         from nntf_cli.cli.explainoutput import draw_flows
 
-        outputs[given["figure"]] = draw_flows(found, names, given["figure"], given["top"] or _SHOWN)
+        outputs[given["figure"]] = draw_flows(found, names, given["figure"], given["top"] or _SHOWN, flows)
     _deliver(outputs, logs, table.title, form)
 
 

@@ -292,19 +292,27 @@ def _loop_in_words(log: LabelLog, loop: Loop, flows: Steady) -> list[str]:
     ]
 
 
-def draw_flows(found: Pair | Single, names: Names, path: str, most: int) -> Writer:
-    """Return what writes a figure of the first flows."""
+def draw_flows(found: Pair | Single, names: Names, path: str, most: int, asked: np.ndarray | None) -> Writer:
+    """Return what writes a figure of the first flows, and of those that were ``asked`` for, which it marks."""
+    import numpy as np
+
     from nntf_cli.explain import Pair
     from nntf_cli.figures import Bars, draw_explained, encode
 
-    before, after = (classes[:most].tolist() for classes in found.classes)
+    first, wanted = np.arange(min(most, found.n_flows)), np.arange(0) if asked is None else asked
+    shown = np.union1d(first, wanted)
+    rows = np.concatenate([shown, np.setdiff1d(np.arange(found.n_flows), shown)])
+    marked = np.flatnonzero(np.isin(shown, wanted)).tolist()
+    before, after = (classes[shown].tolist() for classes in found.classes)
     flows = list(zip(before, after, strict=True))
     if isinstance(found, Pair):
         d = f"d = {found.numerator:,} / {found.denominator:,} = {found.distance:.4f}"
-        bars = Bars(f"{_both_runs(found)}: {d}", flows, found.count_i, found.count_j, f"I: {_head(found.i)}",
-                    f"J: {_head(found.j)}", found.normalize == "flows", names)  # fmt: skip
+        title = f"{_both_runs(found)}: {d}"
+        heads, is_share = (f"I: {_head(found.i)}", f"J: {_head(found.j)}"), found.normalize == "flows"
+        bars = Bars(title, flows, found.count_i[rows], found.count_j[rows], *heads, is_share, names, marked)
     else:
-        bars = Bars(_run(found.moves), flows, found.count, head_i=_head(found.moves), class_names=names)
+        head = _head(found.moves)
+        bars = Bars(_run(found.moves), flows, found.count[rows], head_i=head, class_names=names, marked=marked)
     return bytes_writer(encode(draw_explained(bars), picture_format(path)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,7 @@ class Bars:
     head_j: str = ""  #: what J is
     is_share: bool = True  #: d is normalized by flows, and so a share of what is drawn
     class_names: Sequence[str] | None = None
+    marked: Collection[int] = ()  #: rows of flows that were asked for
 
 
 @look()
@@ -114,13 +115,15 @@ def _name_flows(page: Page, bars: Bars) -> None:
     labels = class_labels([k for flow in bars.flows for k in flow], bars.class_names, LABEL, _NAME)
     names = [(labels[before], labels[after]) for before, after in bars.flows]
     right = page.extent.left - page.px(10)
-    widest = page.px(max((text_width(after, LABEL) for _, after in names), default=0.0))
+    bold = [row in bars.marked for row in range(len(names))]
+    widths = (text_width(after, LABEL, bold=b) for (_, after), b in zip(names, bold, strict=True))
+    widest = page.px(max(widths, default=0.0))
     arrow = page.px(text_width(" \u2192 ", LABEL))
     for row, (before, after) in enumerate(names):
         top = row * page.px(_ROW) + (page.px(_ROW) - page.px(1.3 * LABEL)) / 2
-        page.text(right - widest, top, after)
+        page.text(right - widest, top, after, bold=bold[row])
         page.text(right - widest - arrow / 2, top, "\u2192", align="center")
-        page.text(right - widest - arrow, top, before, align="right")
+        page.text(right - widest - arrow, top, before, align="right", bold=bold[row])
 
 
 def _write_heads(page: Page, box: Box, bars: Bars) -> int:
@@ -155,9 +158,10 @@ def _key(bars: Bars) -> list[tuple[str, str]]:
     n, i = len(bars.flows), bars.count_i
     n_others = len(i) - n
     several = f"{n_others:,} other flow{'' if n_others == 1 else 's'}"
+    asked = [("", "bold: what was asked for")] if bars.marked else []
     if bars.count_j is None:
         rest = [("", f"{several}: {number(int(i[n:].sum()))} samples")] if n_others else []
-        return rest if len(i) else [("", "nothing moved")]
+        return asked + rest if len(i) else [("", "nothing moved")]
     j = bars.count_j
     common = np.minimum(i, j)
     share = "; d is the share of colour" if bars.is_share else ""
@@ -169,4 +173,4 @@ def _key(bars: Bars) -> list[tuple[str, str]]:
     if n_others:
         apart, alike = number(int(np.abs(i - j)[n:].sum())), number(int(common[n:].sum()))
         lines.append(("", f"{several}, counted in but not drawn: difference {apart}, in both {alike}"))
-    return lines
+    return lines + asked

@@ -104,6 +104,7 @@ class Page:
         color: str = INK,
         align: Literal["left", "center", "right"] = "left",
         turned: bool = False,
+        bold: bool = False,
     ) -> Box:
         """Write a line of text.
 
@@ -115,7 +116,7 @@ class Page:
         Box
             What the text covers, for placing the next thing.
         """
-        length, line = math.ceil(text_width(text, size) * self.dpi / 72), self.px(1.25 * size)
+        length, line = math.ceil(text_width(text, size, bold=bold) * self.dpi / 72), self.px(1.25 * size)
         if turned:
             box = Box(round(left), round(top - length / 2), line, length)
         else:
@@ -123,7 +124,7 @@ class Page:
             box = Box(round(left - shift), round(top), length, line)
         artist = self.figure.text(
             0, 0, text, fontsize=size, color=color, rotation=90 if turned else 0, rotation_mode="anchor",
-            ha="left", va="baseline",
+            ha="left", va="baseline", weight="bold" if bold else "normal",
         )  # fmt: skip
         if turned:
             self._texts.append((artist, box.left + 0.8 * line, box.bottom))

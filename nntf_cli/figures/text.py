@@ -29,11 +29,10 @@ def plain(text: object) -> str:
 
 
 @lru_cache(maxsize=4096)
-def text_width(text: str, points: float) -> float:
+def text_width(text: str, points: float, *, bold: bool = False) -> float:
     """Return the width of one line of ``text``, in points."""
-    width, _, _ = text_to_path.get_text_width_height_descent(
-        text, FontProperties(family=FONT, size=points), ismath=False
-    )
+    font = FontProperties(family=FONT, size=points, weight="bold" if bold else "normal")
+    width, _, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
     return float(width)
 
 
