@@ -182,3 +182,23 @@ def test_quiet_transitions_that_vanish_in_means_are_said_to():
     shown = texts(figure).replace(" | ", " ")
     assert "grey: nothing moved (108 of 500 transitions), left out where a pixel has other transitions too" in shown
     assert "light: mostly d = 0, dark: mostly d = 1" in shown
+
+
+def test_titles_leave_out_what_many_runs_are_not_given():
+    from nntf_cli.cli.render import _titles
+
+    def titles(*several):
+        runs = [make_fingerprint(7, run=f"run_{k}", hparams=given) for k, given in enumerate(several)]
+        return [list(lines.items()) for lines in _titles(runs)[0]]
+
+    vgg = {"rate": 0.1, "decay": 0.0, "momentum": 0.9, "epochs": 50}
+    assert titles(vgg, {"rate": 0.2, "depth": 3, "stages": 100}) == [
+        [("", "run_0"), ("rate", "0.1")],
+        [("", "run_1"), ("rate", "0.2")],
+    ]
+    assert titles(vgg, {"depth": 3}) == [[("", "run_0")], [("", "run_1")]]
+    assert titles({"rate": 0.1}, {"decay": 1}) == [
+        [("rate", "0.1"), ("decay", "not given")],
+        [("rate", "not given"), ("decay", "1")],
+    ]
+    assert titles(vgg, {name: 7 for name in vgg})[1] == [(name, "7") for name in vgg]  # all are given

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from nntf_cli.figures import Style
     from nntf_cli.model import Difference
 
+#: Lines of a panel's title up to which it says what is not given.
+_MOST_LINES = 3
+
 FORMATS: tuple[Literal["png", "svg", "pdf"], ...] = ("png", "svg", "pdf")
 
 
@@ -257,7 +260,8 @@ def _pairs(n: int, diffs: str | None) -> list[tuple[int, int]]:
 def _titles(matrices: Sequence[Matrix]) -> tuple[list[dict[str, str]], str]:
     """Return for each panel name -> value of what tells it from the others, and in words what all share.
 
-    That is the hyperparameters in which the runs differ, else their names; and the split where that differs.
+    That is the hyperparameters in which the runs differ, else their names; and the split where that differs. Where they
+    differ in many, those that not all of them have are left out, for the names of the runs say more.
     """
     from nntf_cli.artifacts.tables import as_given
     from nntf_cli.cli.inputs import distinct_names
@@ -267,9 +271,10 @@ def _titles(matrices: Sequence[Matrix]) -> tuple[list[dict[str, str]], str]:
     varying = varying_hparams(hparams)
     names = distinct_names([(matrix.title, matrix.origin) for matrix in matrices])
     splits = [matrix.split or "" for matrix in matrices]
-    told_apart = [{key: as_given(given.get(key)) or "not given" for key in varying} for given in hparams]
-    panels = [told or {"": name} for told, name in zip(told_apart, names, strict=True)]
-    if len({tuple(panel.values()) for panel in panels}) < len(set(names)):  # the same values in several runs
+    shown = [key for key in varying if len(varying) <= _MOST_LINES or all(as_given(run.get(key)) for run in hparams)]
+    panels = [{key: as_given(given.get(key)) or "not given" for key in shown} for given in hparams]
+    # the same values in several runs, or some of them left out
+    if len({tuple(panel.values()) for panel in panels}) < len(set(names)) or len(shown) < max(len(varying), 1):
         panels = [{"": name, **panel} for panel, name in zip(panels, names, strict=True)]
     if len(set(splits)) > 1:
         return [{**panel, "split": split} for panel, split in zip(panels, splits, strict=True)], ""
