@@ -189,6 +189,14 @@ def test_other_measures(measure):
         assert f"{measure} (samples)" in texts(figure)  # the bar is short, and the words are not cut
 
 
+def test_uneven_steps_are_said_to_be():
+    even, uneven = random_view(3, 4), random_view(3, 4, step=np.array([0, 1, 10, 100]))
+    assert "| step |" in texts(draw_classes(even, style=SMALL))
+    assert "| step (a column per snapshot) |" in texts(draw_classes(uneven, style=SMALL))
+    many = random_view(3, 1000, step=np.arange(1000) ** 2)
+    assert "step (a column per 5 snapshots)" in texts(draw_classes(many, style=SMALL))
+
+
 def test_classes_that_are_none():
     for only in ([], [7]):
         with pytest.raises(ParameterError, match="no class to draw"):

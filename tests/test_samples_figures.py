@@ -150,6 +150,14 @@ def test_odd_shapes(shape):
         assert " ".join(lines).split()[:9] == chart.what.split()[:9]
 
 
+def test_uneven_steps_are_said_to_be():
+    chart = make_chart(5, 3, step=np.array([0, 10, 100]))
+    figure = draw_pixels(chart, style=Style(size=3))
+    assert_clean(figure)
+    assert "step (a column per snapshot)" in texts(figure)
+    assert "column" not in texts(draw_pixels(make_chart(5, 3), style=Style(size=3)))
+
+
 def test_nothing_to_draw():
     with pytest.raises(ParameterError, match="no sample to draw"):
         draw_pixels(make_chart(0))

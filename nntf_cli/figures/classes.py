@@ -19,7 +19,7 @@ from nntf_cli.figures.scales import Scale, counts_scale
 from nntf_cli.figures.stripes import GAP, Part, arrange, mean_stripe, named, paint, paint_rows
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, FLOWS, INK, QUIET_ONE, SEQUENTIAL, Style, look
 from nntf_cli.figures.text import LABEL, SMALL, TINY, TITLE, class_labels, text_width, wrap
-from nntf_cli.figures.ticks import step_ticks
+from nntf_cli.figures.ticks import snapshots_label, step_ticks
 from nntf_cli.figures.underneath import LINES, draw_curves, write_beside
 
 WRONG = "magma_r"  #: error rates: what is dark is wrong
@@ -239,7 +239,7 @@ def _draw_stripes(page: Page, view: ClassView, parts: Sequence[Part], columns: S
         frame(page, plot)
     half, below = round(room(texts) / 2), page.px(TICK + PAD + 1.35 * SMALL)
     page.reserve(Box(-half, box.bottom, box.width + 2 * half, below))
-    page.text(box.width / 2, box.bottom + below, "step", align="center")
+    page.text(box.width / 2, box.bottom + below, snapshots_label(view.step, columns.block), align="center")
     return plot, box
 
 

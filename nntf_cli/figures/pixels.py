@@ -18,7 +18,7 @@ from nntf_cli.figures.palette import MISSING, RIGHT, WRONG, ClassColours, class_
 from nntf_cli.figures.scales import rgb
 from nntf_cli.figures.style import DEFAULT_STYLE, INK, Style, look
 from nntf_cli.figures.text import LABEL, SMALL, TITLE, class_labels, fit_end, text_width, wrap
-from nntf_cli.figures.ticks import step_ticks
+from nntf_cli.figures.ticks import snapshots_label, step_ticks
 
 #: Points: of the tallest row and the widest column, of what a row must be tall to have a name, of a name.
 _TALLEST, _WIDEST, _NAMED, _NAME_ROOM = 12.0, 24.0, 1.2 * SMALL, 110.0
@@ -231,7 +231,8 @@ def _label_steps(page: Page, plot: Plot, step: np.ndarray, side: Side, box: Box)
     half = page.px(max(text_width(text, SMALL) for text in texts)) // 2
     below = page.px(TICK + PAD + 1.35 * SMALL)
     page.reserve(Box(box.left - half, box.bottom, box.width + 2 * half, below))
-    page.text(box.left + box.width / 2, box.bottom + below, "step", align="center")
+    label = snapshots_label(step, side.block)
+    page.text(box.left + box.width / 2, box.bottom + below, label, align="center")
 
 
 def _write_keys(page: Page, head: str, keys: Sequence[_Key], grid: Grid, room: float) -> None:

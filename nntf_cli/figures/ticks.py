@@ -29,6 +29,16 @@ def axis_steps(axis: Axis, n: int) -> tuple[np.ndarray, str]:
     return np.arange(n, dtype=np.int64), "transition"
 
 
+def snapshots_label(steps: np.ndarray, block: int) -> str:
+    """Return what an axis of snapshots is, which stand at even distances: where their steps do not, it says so.
+
+    ``block`` is how many share a column.
+    """
+    if len(set(np.diff(steps).tolist())) < 2:
+        return "step"
+    return f"step (a column per {'snapshot' if block == 1 else f'{block} snapshots'})"
+
+
 def step_ticks(steps: np.ndarray, cell: float, room: Callable[[list[str]], float]) -> tuple[np.ndarray, list[str]]:
     """Choose which rows or columns are labelled.
 
