@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nntf_cli.errors import LimitError, ParameterError
 from nntf_cli.shares import n_sharing
+from nntf_cli.wording import quantity
 
 #: The remedy where no option makes it smaller.
 ELSEWHERE = "run it where there is more memory"
@@ -110,7 +111,10 @@ def require(n_bytes: float, what: str, remedy: str = "", *, where: str = "") -> 
 
 
 def _readable(n_bytes: float) -> str:
-    return f"{n_bytes / 2**30:.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.1f} MiB"
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return quantity(round(n_bytes), "byte")
 
 
 def _meminfo() -> float:

@@ -18,7 +18,7 @@ PACKAGE = Path(nntf_cli.__file__).parent
 ROOT = PACKAGE.parent
 
 #: What each room may import of ours, besides itself and what every room may.
-EVERY_ROOM = {"errors", "model", "memory", "progress", "shares", "threads"}
+EVERY_ROOM = {"errors", "model", "memory", "progress", "shares", "threads", "wording"}
 ROOMS = {
     "errors": set(),
     "model": set(),
@@ -26,6 +26,7 @@ ROOMS = {
     "progress": set(),
     "shares": set(),
     "threads": set(),
+    "wording": set(),
     "kernels": set(),
     "files": set(),
     "labellog": {"files"},
@@ -50,7 +51,7 @@ ROOMS = {
 }
 
 #: Modules of ours that import nothing but the standard library and each other.
-LIGHT = {"cli", "errors", "files.atomic", "progress", "shares", "__version__"}
+LIGHT = {"cli", "errors", "files.atomic", "progress", "shares", "wording", "__version__"}
 
 #: Packages from outside that only some rooms may import.
 OUTSIDE = {

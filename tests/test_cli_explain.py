@@ -162,7 +162,7 @@ def test_quiet_transitions_are_said_in_words(tmp_path):
     both = run("explain", tmp_path / "a.h5", 2, 8, "-t", "text")
     assert f"d = {moved} / {moved} = 1 between" in succeeded(both).decode()
     assert (
-        f"nothing moved in J, which is quiet, and {moved} in the other: they have nothing in common"
+        f"nothing moved in J, which is quiet, and {moved:,} samples in the other: they have nothing in common"
         in both.out.decode()
     )
     neither = succeeded(run("explain", tmp_path / "a.h5", 7, 8, "-t", "text")).decode()

@@ -103,7 +103,7 @@ def test_transitions_are_checked():
 def test_one_class_and_nothing_moved():
     flows = make_flows([[[10]]])
     assert "nothing moved" in texts(draw_transitions(flows, [0], style=SMALL))
-    assert "1 of 1 transitions" in texts(draw_transitions(flows, None, style=SMALL))
+    assert "1 of 1 transition" in texts(draw_transitions(flows, None, style=SMALL))
 
 
 def test_the_colour_bar_begins_at_one_for_zero_is_white():

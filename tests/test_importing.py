@@ -121,7 +121,7 @@ def test_cells_that_say_nothing_are_missing_among_numbers(folder, nothing):
     rows[3][2] = nothing
     _, labels, said = imported(folder, *table(folder / "run.csv", [f"e{s}" for s in STEPS], rows))
     assert labels["train"][2, 3] == -1
-    assert "1 labels missing" in said
+    assert "1 label missing" in said
 
 
 def test_numbers_that_pandas_made_floats_of(folder):

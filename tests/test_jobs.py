@@ -213,6 +213,11 @@ def test_the_limit_counts_what_is_held_already(monkeypatch):
     )
     with memory.limited(parse_size("10M")):
         assert memory.available() == 0
+    with memory.limited(parse_size("1")), pytest.raises(LimitError) as caught:
+        memory.require(1536, "the matrix")
+    assert str(caught.value).startswith(
+        "the matrix needs 1.5 KiB, but only 0 bytes may be used under --max-memory 1 byte"
+    )
     monkeypatch.setenv("NNTF_MAX_MEMORY", "160M")
     assert memory.available() == 0.8 * 100 * 2**20
 

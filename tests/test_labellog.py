@@ -107,7 +107,7 @@ def test_the_narrowest_type_with_room_for_missing(tmp_path, n_classes, dtype):
         ({"train": LABELS}, {"n_classes": 3}, "holds label 3, but there are 3 classes"),
         ({"train": LABELS, "test": LABELS[:3]}, {}, "has 3 snapshots, others 6"),
         ({"train": LABELS}, {"step": [0, 1, 2, 2, 3, 4]}, "not strictly increasing"),
-        ({"train": LABELS}, {"scalars": {"loss": [1.0]}}, "snapshots/loss has 1 snapshots"),
+        ({"train": LABELS}, {"scalars": {"loss": [1.0]}}, "snapshots/loss has 1 snapshot,"),
         ({"train": LABELS}, {"class_names": ["a"]}, "1 class names for 4 classes"),
         ({"train": LABELS}, {"true": {"test": LABELS[0]}}, "does not fit"),
         ({"train": LABELS}, {"true": {"train": LABELS[0] + 1}}, "class outside"),
@@ -410,7 +410,7 @@ def test_description(tmp_path):
     assert (train["moved_first"], train["moved_last"]) == (1, 0)
     assert facts["scalars"]["loss"] == {"first": 3.0, "last": 1.5, "best": 1.0, "best_step": 10}
     assert facts["scalars"]["accuracy"]["best"] == 0.5
-    assert facts["warnings"] == ["1 labels of split 'train' are missing"]
+    assert facts["warnings"] == ["1 label of split 'train' is missing"]
 
 
 def _stored(folder, layout, labels):

@@ -350,7 +350,7 @@ def test_a_log_whose_first_snapshots_are_gone_is_refused(path, labels):
         log.snapshot(0, labels[0])
     abandoned(path, labels, range(1, 3))
     path.unlink()
-    refused(run("info", path), 3, "is missing, but the journal beside it continues its 1 snapshots")
+    refused(run("info", path), 3, "is missing, but the journal beside it continues its 1 snapshot")
 
 
 def test_damage_is_not_taken_for_an_end(path, labels):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nntf_cli.errors import InputError
+from nntf_cli.wording import quantity
 
 if TYPE_CHECKING:
     from nntf_cli.anomalies import Anomalies
@@ -111,7 +112,8 @@ def chosen(found: Anomalies) -> str:
     """Return in words what ``--auto`` has chosen."""
     several = f", the one with the most anomalies of {', '.join(map(str, found.tried))}"
     text = f"--auto: window {found.window}{several if len(found.tried) > 1 else ''}; "
-    text += f"{found.n_discoveries:,} of {found.n_tests:,} scores are discoveries"
+    are = "is a discovery" if found.n_discoveries == 1 else "are discoveries"
+    text += f"{found.n_discoveries:,} of {quantity(found.n_tests, 'score')} {are}"
     if found.p_limit is not None and found.n_discoveries:
         text += f" (p up to {found.p_limit:.2g})"
     if found.given.value:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nntf_cli.cli import options
+from nntf_cli.wording import quantity
 
 if TYPE_CHECKING:
     from nntf_cli.labellog.checking import Check
@@ -63,37 +64,33 @@ def command(ctx: click.Context, logs: tuple[str, ...], as_json: bool, quiet: boo
 
 def _total(n_violations: int, n_bad: int, n_logs: int) -> str:
     if not n_violations:
-        return f"nothing wrong in {n_logs} logs"
-    those = f"{n_bad} of {n_logs} logs" if n_logs > 1 else "1 log"
-    return f"{n_violations} violation{'s' if n_violations > 1 else ''} in {those}"
+        return f"nothing wrong in {quantity(n_logs, 'log')}"
+    those = f"{n_bad} of " * (n_logs > 1) + quantity(n_logs, "log")
+    return f"{quantity(n_violations, 'violation')} in {those}"
 
 
 def _as_text(check: Check) -> list[str]:
     if check.violations:
         return [str(violation) for violation in check.violations]
     splits = ", ".join(
-        f"{name} {split.n_samples:,} samples" + (f" ({split.n_missing:,} labels missing)" if split.n_missing else "")
+        f"{name} {quantity(split.n_samples, 'sample')}"
+        + (f" ({quantity(split.n_missing, 'label')} missing)" if split.n_missing else "")
         for name, split in check.splits.items()
     )
-    return [
-        f"{check.source}: nothing wrong: {check.layout}, {check.n_snapshots} snapshots, {splits}; {_checksums(check)}"
-    ]
+    snapshots = quantity(check.n_snapshots, "snapshot")
+    return [f"{check.source}: nothing wrong: {check.layout}, {snapshots}, {splits}; {_checksums(check)}"]
 
 
 def _checksums(check: Check) -> str:
     if check.n_checksummed == check.n_arrays:
-        return f"checksums of {_arrays(check.n_arrays)} verified"
+        return f"checksums of {quantity(check.n_arrays, 'array')} verified"
     if not check.n_checksummed:
         return "no checksums: integrity cannot be verified"
     without = check.n_arrays - check.n_checksummed
     return (
-        f"checksums of {_arrays(check.n_checksummed)} verified, "
-        f"{_arrays(without)} without checksums: their integrity cannot be verified"
+        f"checksums of {quantity(check.n_checksummed, 'array')} verified, "
+        f"{quantity(without, 'array')} without checksums: their integrity cannot be verified"
     )
-
-
-def _arrays(n: int) -> str:
-    return f"{n} array{'s' if n != 1 else ''}"
 
 
 def _as_json(check: Check) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nntf_cli.cli.boundary import note_line
+from nntf_cli.wording import quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -250,10 +251,10 @@ def view_of(
 
 def _how_many(counted: ClassTally, only: Sequence[int] | None) -> str:
     """Return ``10 classes, 5,388 samples``, or ``2 of 10 classes, 5,388 samples in all``."""
-    n, of = counted.n_classes, len(only or ())
-    some = 0 < of < n
-    classes = f"{f'{of:,} of ' * some}{n:,} class{'es' * (n > 1)}"
-    return f"{classes}, {counted.n_samples:,} sample{'s' * (counted.n_samples != 1)}{' in all' * some}"
+    of = len(only or ())
+    some = 0 < of < counted.n_classes
+    classes = f"{of:,} of " * some + quantity(counted.n_classes, "class")
+    return f"{classes}, {quantity(counted.n_samples, 'sample')}{' in all' * some}"
 
 
 def _error_curves(log: LabelLog, counted: ClassTally) -> list[tuple[str, np.ndarray]]:

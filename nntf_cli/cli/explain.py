@@ -11,6 +11,7 @@ from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
 from nntf_cli.cli.types import NumberType
+from nntf_cli.wording import quantity
 
 if TYPE_CHECKING:
     from nntf_cli.artifacts.columns import LongTable
@@ -227,7 +228,7 @@ def _explain_loops(ctx: click.Context, address: str, form: str) -> None:
 
 
 def _left_out(n: int) -> str:
-    several = f"{n} loops were" if n > 1 else "1 loop was"
+    several = f"{quantity(n, 'loop')} {'was' if n == 1 else 'were'}"
     return f"{several} left out, for chance gives as strong ones (p > 0.05); --permutations 0 shows all"
 
 

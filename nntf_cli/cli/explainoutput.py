@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nntf_cli.cli.outputs import bytes_writer, picture_format
+from nntf_cli.wording import plural, quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +54,8 @@ def flow_table(found: Pair | Single, names: Names, most: int | None, *, all_colu
     columns |= {name: Column(values[shown]) for name, values in numbers.items()} | {"share": Column.of(share)}
     n_shown = len(share)
     if n_shown < found.n_flows:
-        title += f"; the {n_shown:,} largest of {found.n_flows:,} flows, {told[0]:,} of {told[1]:,}"
+        largest = f"the {n_shown:,} largest" if n_shown > 1 else "the largest"
+        title += f"; {largest} of {found.n_flows:,} flows, {told[0]:,} of {told[1]:,}"
     return _long(columns, title, about)
 
 
@@ -89,12 +91,7 @@ def _what_moved(found: Single) -> str:
     moves = found.moves
     if not moves.moved:
         return f"nothing moved from {_way(moves)}: the transition is quiet"
-    one = "sample" if moves.moved == 1 else "samples"
-    return f"from {_way(moves)}, {moves.moved:,} {one} moved, in {found.n_flows:,} {_flows(found.n_flows)}"
-
-
-def _flows(n: int) -> str:
-    return "flow" if n == 1 else "flows"
+    return f"from {_way(moves)}, {quantity(moves.moved, 'sample')} moved, in {quantity(found.n_flows, 'flow')}"
 
 
 def _pair_title(found: Pair) -> str:
@@ -110,12 +107,12 @@ def _in_both(found: Pair) -> str:
     if len(quiet) == 2:
         return "nothing moved in either, so they are 0 apart by definition"
     if quiet:
-        several = found.i.moved + found.j.moved
-        return f"nothing moved in {quiet[0]}, which is quiet, and {several:,} in the other: they have nothing in common"
+        several = quantity(found.i.moved + found.j.moved, "sample")
+        return f"nothing moved in {quiet[0]}, which is quiet, and {several} in the other: they have nothing in common"
     same = int(found.same_samples.sum())
     return (
         f"{found.i.moved:,} and {found.j.moved:,} samples moved, {int(found.common.sum()):,} of each alike, "
-        f"{same:,} of them the same samples"
+        f"{same:,} of them the same {plural(same, 'sample')}"
     )
 
 
@@ -214,7 +211,7 @@ def sample_table(found: Pair | Single, names: Names, flows: np.ndarray | None, m
         title = _pair_title(found)
         about = {key: value for key, value in _about_pair(found).items() if key in _ABOUT_SAMPLES}
     n_both = int(np.count_nonzero(behind.where == IN_BOTH))
-    what = f"{len(behind.sample):,} samples of {len(chosen):,} of {found.n_flows:,} {_flows(found.n_flows)}"
+    what = f"{quantity(len(behind.sample), 'sample')} of {len(chosen):,} of {quantity(found.n_flows, 'flow')}"
     twice = f", {n_both:,} of them in both" if isinstance(found, Pair) else ""
     return _long(columns, f"{title}; {what}{twice}", about)
 
@@ -242,7 +239,7 @@ def loop_table(log: LabelLog, matrix: Fingerprint, loops: Sequence[Loop], steady
         for loop, flows in zip(loops, steady, strict=True)
     ]
     about = {"run": log.name, "split": matrix.split}
-    several = f"{len(loops)} loop{'' if len(loops) == 1 else 's'}"
+    several = quantity(len(loops), "loop")
     return Table(rows, columns, f"{log.name} ({matrix.split}): {several}", measured=_MEASURED, about=about)
 
 
@@ -267,7 +264,7 @@ def loops_in_words(
     """Return a paragraph for people, ended by a newline."""
     from nntf_cli.artifacts.tables import printable
 
-    several = f"{len(loops) or 'no'} loop{'' if len(loops) == 1 else 's'}"
+    several = quantity(len(loops), "loop") if loops else "no loops"
     rule = (
         f"{search.rounds} rounds or more, at most {search.within:g} from one to the next, and {search.margin:.0%} less "
         "than after fewer transitions"
@@ -281,11 +278,12 @@ def loops_in_words(
 def _loop_in_words(log: LabelLog, loop: Loop, flows: Steady) -> list[str]:
     steps = _steps_of_period(log, loop)
     per_round = f" ({steps:,} steps)" if steps is not None and steps != loop.period else ""
+    transitions, rounds = quantity(loop.period, "transition"), quantity(loop.n_rounds, "round")
     chance = "" if loop.p_value is None else f" (p {loop.p_value:.2g})"
     round_go = ", ".join(_circuits(flows, log.class_names)) or "none"
     return [
-        f"from step {log.step[loop.first]} to step {log.step[loop.last + 1]} the training repeats every {loop.period} "
-        f"transitions{per_round}, for {loop.n_rounds} rounds",
+        f"from step {log.step[loop.first]} to step {log.step[loop.last + 1]} the training repeats every "
+        f"{transitions}{per_round}, for {rounds}",
         f"  transitions {loop.period} apart are at a mean distance of {loop.distance:.2g}, those nearer in time at "
         f"{loop.between:.2g}{chance}",
         f"  classes that go round, with samples a round: {round_go}; {flows.share:.1%} of the moves are in every round",

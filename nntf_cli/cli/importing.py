@@ -10,6 +10,7 @@ import click
 from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.errors import ParameterError
+from nntf_cli.wording import quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,12 +163,12 @@ def _write(imported: Imported, output: str) -> None:
 def _tell(imported: Imported, layout: Layout, sources: Sequence[str]) -> None:
     """Say what was recognised and what was assumed."""
     shapes = ", ".join(
-        f"{len(imported.step):,} snapshots x {labels.shape[1]:,} samples ({split})"
+        f"{quantity(len(imported.step), 'snapshot')} x {quantity(labels.shape[1], 'sample')} ({split})"
         for split, labels in imported.labels.items()
     )
-    facts = [layout.words, shapes, f"{imported.n_classes:,} classes"]
+    facts = [layout.words, shapes, quantity(imported.n_classes, "class")]
     facts += ["labels are the classes with the largest score"] if imported.by_scores else []
-    facts += [f"{imported.n_missing:,} labels missing"] if imported.n_missing else []
+    facts += [f"{quantity(imported.n_missing, 'label')} missing"] if imported.n_missing else []
     note_line(f"{sources[0]}: {'; '.join(facts)}")
     for remark in dict.fromkeys(imported.remarks):
         note_line(f"{sources[0]}: {remark}")

@@ -10,6 +10,7 @@ import click
 from nntf_cli.cli import options
 from nntf_cli.cli.options import Choice
 from nntf_cli.errors import NntfError
+from nntf_cli.wording import quantity
 
 
 @click.command("info")
@@ -95,8 +96,9 @@ def _several_as_text(head: str, runs: list[dict[str, Any]]) -> list[str]:
     from nntf_cli.artifacts.cells import left, width
 
     widest = max((width(run["source"]) for run in runs), default=0)
-    return [f"{head}{len(runs)} runs; name one of them"] + [
-        f"  {left(run['source'], widest)}  {run['n_snapshots']} snapshots, {_classes(run)}, {', '.join(run['splits'])}"
+    return [f"{head}{quantity(len(runs), 'run')}; name one of them"] + [
+        f"  {left(run['source'], widest)}  {quantity(run['n_snapshots'], 'snapshot')}, {_classes(run)}, "
+        f"{', '.join(run['splits'])}"
         for run in runs
     ]
 
@@ -134,7 +136,7 @@ def _steps(steps: dict[str, Any]) -> str:
 
 
 def _classes(facts: dict[str, Any]) -> str:
-    return f"{facts['n_classes']:,} classes"
+    return quantity(facts["n_classes"], "class")
 
 
 def _listed(names: list[str] | None) -> str:
@@ -145,8 +147,8 @@ def _listed(names: list[str] | None) -> str:
 
 def _split(split: dict[str, Any]) -> str:
     extras = [text for key, text in (("true_labels", "true labels"), ("ids", "ids")) if split[key]]
-    missing = f", {split['n_missing']:,} labels missing" if split["n_missing"] else ""
-    return f"{split['n_samples']:,} samples" + "".join(f", {text}" for text in extras) + missing
+    missing = f", {quantity(split['n_missing'], 'label')} missing" if split["n_missing"] else ""
+    return quantity(split["n_samples"], "sample") + "".join(f", {text}" for text in extras) + missing
 
 
 def _movement(split: dict[str, Any]) -> list[str]:
@@ -158,7 +160,7 @@ def _movement(split: dict[str, Any]) -> list[str]:
     ]
     if split["n_quiet"]:
         rest = f", quiet from step {split['quiet_from_step']}" if split["quiet_from_step"] is not None else ""
-        lines.append(f"quiet: {split['n_quiet']} of {split['n_transitions']} transitions{rest}")
+        lines.append(f"quiet: {split['n_quiet']} of {quantity(split['n_transitions'], 'transition')}{rest}")
     return lines
 
 

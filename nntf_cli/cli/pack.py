@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nntf_cli.cli import options
+from nntf_cli.wording import quantity
 
 if TYPE_CHECKING:
     from nntf_cli.labellog.packing import Run
@@ -93,9 +94,9 @@ def _said(files: Sequence[str], output: str, runs: Sequence[Run]) -> list[str]:
         f"{_change(before, after)}"
     ]
     for run in runs:
-        splits = ", ".join(f"{name} {labels.n_samples:,} samples" for name, labels in run.labels.items())
+        splits = ", ".join(f"{name} {quantity(labels.n_samples, 'sample')}" for name, labels in run.labels.items())
         address = f"{output}::{run.group}" if run.group else output
-        lines.append(f"  {address}: {len(run.step)} snapshots, {splits}; read back, and the same")
+        lines.append(f"  {address}: {quantity(len(run.step), 'snapshot')}, {splits}; read back, and the same")
     return lines
 
 
@@ -108,7 +109,7 @@ def _size_of(path: str) -> int:
 
 def _size(n_bytes: int) -> str:
     if n_bytes < 1000:
-        return f"{n_bytes} bytes"
+        return quantity(n_bytes, "byte")
     unit = next((unit for unit in ("kB", "MB") if n_bytes < _UNITS[unit] * 1000), "GB")
     return f"{n_bytes / _UNITS[unit]:,.1f} {unit}"
 

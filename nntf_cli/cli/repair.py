@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nntf_cli.cli import options
+from nntf_cli.wording import plural, quantity
 
 if TYPE_CHECKING:
     from nntf_cli.labellog.repair import Repair
@@ -57,8 +58,8 @@ def command(log: str, output: str, as_json: bool, quiet: bool) -> None:
 
 def _as_text(repaired: Repair, output: str) -> list[str]:
     address = f"{output}::{repaired.run.group}" if repaired.run.group else output
-    n_saved = len(repaired.run.step)
-    lines = [f"{repaired.source} -> {address}: {n_saved} of {repaired.n_snapshots} snapshots saved"]
+    n_saved, all_of_them = len(repaired.run.step), quantity(repaired.n_snapshots, "snapshot")
+    lines = [f"{repaired.source} -> {address}: {n_saved} of {all_of_them} saved"]
     losses = _losses(repaired)
     lines += [f"  lost: {loss}" for loss in losses] or ["  nothing is lost"]
     return lines + [f"  found: {violation.where}: {violation.cause}" for violation in repaired.violations]
@@ -70,13 +71,13 @@ def _losses(repaired: Repair) -> list[str]:
         step = repaired.run.step
         losses.append(f"the steps: snapshots are numbered, from {step[0]} to {step[-1]}, instead")
     if repaired.dropped:
-        what = "numbers" if repaired.steps_lost else "steps"
-        losses.append(f"{len(repaired.dropped)} snapshots, {what} {_listed([step for _, step in repaired.dropped])}")
+        n, steps = len(repaired.dropped), _listed([step for _, step in repaired.dropped])
+        losses.append(f"{quantity(n, 'snapshot')}, {plural(n, 'number' if repaired.steps_lost else 'step')} {steps}")
     losses += [f"all labels of split '{name}'" for name in repaired.splits]
     for name, labels in repaired.labels.items():
         losses.append(
-            f"{labels.n_labels:,} labels of split '{name}', now missing, in {len(labels.steps)} snapshots, "
-            f"steps {_listed(labels.steps)}"
+            f"{quantity(labels.n_labels, 'label')} of split '{name}', now missing, in "
+            f"{quantity(len(labels.steps), 'snapshot')}, {plural(len(labels.steps), 'step')} {_listed(labels.steps)}"
         )
     return losses + [violation.where.rpartition(": ")[2] for violation in repaired.others]
 

@@ -247,4 +247,4 @@ def _measured(
 def _note_what_is_outside(matrix: Matrix, settings: Settings) -> None:
     n_outside = settings.outside(matrix) if settings.value_range else 0
     if n_outside:
-        note_line(f"{matrix.origin}: {n_outside} of {matrix.values.size} entries lie outside --range, in no band")
+        note_line(f"{matrix.origin}: {n_outside:,} of {matrix.values.size:,} entries lie outside --range, in no band")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
+from nntf_cli.wording import quantity
+
 if TYPE_CHECKING:
     from nntf_cli.artifacts.matrices import Matrix
     from nntf_cli.artifacts.tables import Cell, Table
@@ -144,7 +146,7 @@ def _title(settings: Settings, windows: tuple[int, int] | None) -> str:
     parts += [f"theiler {settings.theiler}"] if settings.theiler is not None else []
     parts += [f"theiler_vertical {settings.theiler_vertical}"] if settings.theiler_vertical is not None else []
     parts += [f"border {settings.border}"] if settings.border != "none" else []
-    parts += [f"{settings.permutations} permutations"] if settings.permutations else []
+    parts += [quantity(settings.permutations, "permutation")] if settings.permutations else []
     parts += [f"seed {settings.seed}"] if settings.seed else []
     parts += ["windows of {} moved by {}".format(*windows)] if windows else []
     return ", ".join(parts)

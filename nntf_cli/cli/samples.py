@@ -10,6 +10,7 @@ from nntf_cli.cli import options
 from nntf_cli.cli.boundary import note_line
 from nntf_cli.cli.options import Choice
 from nntf_cli.errors import InputError
+from nntf_cli.wording import quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,7 +159,9 @@ def _drawn(ctx: click.Context, selected: Selected, picture: Literal["png", "svg"
     rows = _chosen(ctx, selected, limit)
     assert rows is not None
     field, which = _order(ctx, selected, limit), "smallest" if ctx.params["rising"] else "largest"
-    what = f"the {len(rows):,} of {selected.n:,} samples with the {which} {field}"
+    what = f"the {len(rows):,} of {quantity(selected.n, 'sample')} with the {which} {field}"
+    if len(rows) == 1 < selected.n:
+        what = f"of {selected.n:,} samples the one with the {which} {field}"
     if len(rows) == selected.n:
         what = f"all {selected.n:,} samples" if selected.n > 1 else "the only sample"
     colour = ctx.params["colour"] or ("class" if selected.found.true is None else "correct")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from nntf_cli.wording import plural, quantity
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -51,14 +53,13 @@ class Selected:
         """Run, split and classes."""
         title, classes, names = f"{self.run.name} ({self.split.name})", self.classes or (), self.run.class_names or ()
         called = [names[k] if k < len(names) else str(k) for k in classes]
-        return f"{title}, class{'es' * (len(called) > 1)} {', '.join(called)}" if called else title
+        return f"{title}, {plural(len(called), 'class')} {', '.join(called)}" if called else title
 
 
 def summary(selected: Selected) -> str:
     """Return in a line how many samples are never learned, never forgotten, forgotten."""
     n, found = selected.n, selected.found
-    text = f"{selected.title}: {n:,} sample{'s' * (n != 1)} in {len(found.step):,} "
-    text += f"snapshot{'s' * (len(found.step) != 1)}: "
+    text = f"{selected.title}: {quantity(n, 'sample')} in {quantity(len(found.step), 'snapshot')}: "
     if found.true is None:
         n_changed = int((found.fact("n_changes") > 0).sum())
         return text + f"{n_changed:,} changed at least once; there are no true classes, so nothing is right or wrong"
@@ -121,7 +122,7 @@ def table_writer(selected: Selected, rows: np.ndarray | None, form: str, field: 
         return table_writer(LongTable(columns, rows, about=about), form)
     assert rows is not None
     chosen = _for_people({name: column.taken(rows) for name, column in columns.items()})
-    title = f"{selected.title}: {len(rows):,} of {selected.n:,} samples, in order of {field}"
+    title = f"{selected.title}: {len(rows):,} of {quantity(selected.n, 'sample')}, in order of {field}"
     return table_writer(LongTable(chosen, title=title, measured=_SHARES), form)
 
 

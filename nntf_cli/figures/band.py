@@ -14,6 +14,7 @@ from nntf_cli.figures.scales import Matrix, Scale
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, INK, Style, look
 from nntf_cli.figures.text import LABEL, SMALL, TITLE, fit
 from nntf_cli.model import Band, Difference, Fingerprint
+from nntf_cli.wording import quantity
 
 
 @look()
@@ -96,7 +97,7 @@ def _write_caption(page: Page, heatmap: Heatmap, n: int, matrix: Matrix, band: B
     lines = [f"{rate} ({n:,} of {total:,} {kind})"]
     n_quiet = int(quiet_of(matrix).columns.sum())
     if n_quiet:
-        lines.append(f"nothing moved in {n_quiet:,} of {n_columns:,} transitions")
+        lines.append(f"nothing moved in {n_quiet:,} of {quantity(n_columns, 'transition')}")
     for line in lines:
         top = page.extent.bottom + page.px(3)
         room = page.points(max(heatmap.box.width, page.px(150)))

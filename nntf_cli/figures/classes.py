@@ -21,6 +21,7 @@ from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, FLOWS, INK, QUIET_ONE, 
 from nntf_cli.figures.text import LABEL, SMALL, TINY, TITLE, class_labels, text_width, wrap
 from nntf_cli.figures.ticks import snapshots_label, step_ticks
 from nntf_cli.figures.underneath import LINES, draw_curves, write_beside
+from nntf_cli.wording import quantity
 
 WRONG = "magma_r"  #: error rates: what is dark is wrong
 
@@ -212,7 +213,7 @@ def _draw_means(page: Page, view: ClassView, columns: Side, scale: Scale, top: i
         show(plot, paint_rows(view.values[members], one, columns, scale), _extent(columns, height))
         plot.set_xticks([])
         plot.set_yticks([])
-        text = f"cluster {cluster + 1}: {len(members):,} class{'es' if len(members) > 1 else ''}"
+        text = f"cluster {cluster + 1}: {quantity(len(members), 'class')}"
         page.text(-page.px(5), box.top + (height - page.px(1.25 * SMALL)) / 2, text, size=SMALL, align="right")
     return top + len(numbers) * (height + gap) + page.px(2 * GAP)
 
@@ -306,7 +307,7 @@ def _explain(
         which, above = ("all classes by their", "") if alone else ("classes with like", "; above, the mean of each")
         notes.append(f"clusters of {which} error curves (k-means), easy to hard{above}")
     if n_named < len(shown):
-        notes.append(f"{n_named:,} of {len(shown):,} classes are named")
+        notes.append(f"{n_named:,} of {quantity(len(shown), 'class')} {'is' if n_named == 1 else 'are'} named")
     if parts[0].side.block > 1:
         notes.append(f"a row of pixels is the mean of up to {parts[0].side.block} classes")
     lines = wrap("; ".join(notes), SMALL, room)

@@ -19,6 +19,7 @@ from nntf_cli.figures.shown import MOST_CLASSES, ends_of_largest
 from nntf_cli.figures.style import DEFAULT_STYLE, DIVERGING, FAINT, FLOWS, INK, Style, look
 from nntf_cli.figures.text import LABEL, SMALL, TITLE, class_labels, number, text_width, wrap
 from nntf_cli.figures.transitions import name_classes
+from nntf_cli.wording import quantity
 
 _DIAGONAL = "#e9e9e9"
 _ACROSS = "predicted class"
@@ -177,7 +178,7 @@ def _explain(
         wrong = "changes" if view.is_change else "wrong labels"
         percent = "under 1%" if 0 < 100 * inside < total else f"{100 * inside / max(total, 1):.0f}%"
         shown = len(np.union1d(rows, columns))
-        notes.insert(0, f"{shown:,} of {len(view.names):,} classes, {percent} of the {wrong}")
+        notes.insert(0, f"{shown:,} of {quantity(len(view.names), 'class')}, {percent} of the {wrong}")
     top = page.extent.bottom + page.px(3)
     for line in wrap("; ".join(notes), SMALL, page.points(max(right, page.px(200)))):
         page.text(0, top, line, size=SMALL, color=FAINT)

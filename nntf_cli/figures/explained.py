@@ -13,6 +13,7 @@ from nntf_cli.figures.heatmap import write_heading
 from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.style import DEFAULT_STYLE, FAINT, INK, Style, look
 from nntf_cli.figures.text import LABEL, SMALL, TITLE, class_labels, number, text_width, wrap
+from nntf_cli.wording import plural, quantity
 
 #: More in I, more in J (Okabe and Ito's blue and orange, apart for every eye), and as many in both.
 MORE_I, MORE_J, COMMON = "#0072b2", "#e69f00", "#b8b8b8"
@@ -157,10 +158,11 @@ def _write_key(page: Page, box: Box, bars: Bars) -> None:
 def _key(bars: Bars) -> list[tuple[str, str]]:
     n, i = len(bars.flows), bars.count_i
     n_others = len(i) - n
-    several = f"{n_others:,} other flow{'' if n_others == 1 else 's'}"
+    several = quantity(n_others, "other flow")
     asked = [("", "bold: what was asked for")] if bars.marked else []
     if bars.count_j is None:
-        rest = [("", f"{several}: {number(int(i[n:].sum()))} samples")] if n_others else []
+        moved = int(i[n:].sum())
+        rest = [("", f"{several}: {number(moved)} {plural(moved, 'sample')}")] if n_others else []
         return asked + rest if len(i) else [("", "nothing moved")]
     j = bars.count_j
     common = np.minimum(i, j)

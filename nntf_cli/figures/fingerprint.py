@@ -24,6 +24,7 @@ from nntf_cli.figures.style import DEFAULT_STYLE, Style, look
 from nntf_cli.figures.text import LABEL, SMALL, TITLE
 from nntf_cli.figures.underneath import draw_underneath
 from nntf_cli.model import Axis, Difference, Fingerprint
+from nntf_cli.wording import plural
 
 HEADING = 270  #: points that a heading may have above a picture that is narrower
 _WHAT = {"floor": ": distance by chance", "excess": ": distance beyond chance"}
@@ -153,10 +154,10 @@ def describe(matrix: Matrix, grid: Grid) -> str:
     size = f"{n_columns:,}" if n_rows == n_columns else f"{n_rows:,} \u00d7 {n_columns:,}"
     unit = "snapshot" if matrix.metric == "hamming" else "transition"
     mean = f" (a pixel: mean of {grid.rows.block} \u00d7 {grid.columns.block})" if grid.is_averaged else ""
-    parts = [f"{size} {unit}{'' if size == '1' else 's'}{mean}"]
+    parts = [f"{size} {plural(n_rows * n_columns, unit)}{mean}"]
     runs = _runs(matrix)
-    parts.append(_both([run.n_samples for run in runs], "samples"))
-    parts.append(_both([run.n_classes for run in runs], "classes"))
+    parts.append(_both([run.n_samples for run in runs], "sample"))
+    parts.append(_both([run.n_classes for run in runs], "class"))
     return ", ".join(part for part in parts if part)
 
 
@@ -169,9 +170,10 @@ def _runs(matrix: Matrix) -> tuple[Axis, Axis]:
 
 def _both(counts: list[int | None], unit: str) -> str:
     """Return ``1,200 samples``, or ``1,200 and 597 samples`` of two runs; empty unless all are known."""
+    known = [count for count in dict.fromkeys(counts) if count is not None]
     if None in counts:
         return ""
-    return f"{' and '.join(dict.fromkeys(f'{count:,}' for count in counts))} {unit}"
+    return f"{' and '.join(f'{count:,}' for count in known)} {plural(sum(known), unit)}"
 
 
 @look()

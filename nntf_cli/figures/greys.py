@@ -11,6 +11,7 @@ from nntf_cli.figures.layout import Box, Page
 from nntf_cli.figures.scales import Matrix, Scale
 from nntf_cli.figures.text import SMALL, wrap
 from nntf_cli.model import Difference, Fingerprint
+from nntf_cli.wording import quantity
 
 _MOST_LISTED = 6  #: panels whose numbers are listed; of more, the largest is given
 
@@ -99,7 +100,7 @@ def _count(marks: Sequence[Quiet]) -> str:
         )
     sizes = [len(mark.columns) for mark in marks]
     if len(marks) <= _MOST_LISTED and len(set(sizes)) == 1:
-        return f"{_listed(columns)} of {sizes[0]:,} transitions"
+        return f"{_listed(columns)} of {quantity(sizes[0], 'transition')}"
     return f"{up_to}{_most(columns, sizes)} transitions"
 
 

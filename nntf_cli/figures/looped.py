@@ -15,6 +15,7 @@ from nntf_cli.figures.heatmap import check_drawable
 from nntf_cli.figures.style import DEFAULT_STYLE, INK, Style, look
 from nntf_cli.figures.text import SMALL, text_width
 from nntf_cli.model import Fingerprint
+from nntf_cli.wording import quantity
 
 #: Colours and widths of frames around loops and rounds, one on the other: seen on dark and on light.
 _LOOP, _ROUND = (("black", 2.8), ("white", 1.4)), (("black", 1.4), ("white", 0.6))
@@ -100,7 +101,7 @@ def draw_looped(
 
 
 def _how_many(n: int, n_named: int) -> str:
-    several = f"{n or 'no'} loop{'' if n == 1 else 's'}"
+    several = quantity(n, "loop") if n else "no loops"
     return several if n == n_named else f"{several}, {n_named or 'none'} of them named"
 
 

@@ -17,6 +17,7 @@ from nntf_cli.figures.shown import ClassChoice, flow_matrix
 from nntf_cli.figures.style import FAINT, FLOWS, INK, QUIET_ONE, Style
 from nntf_cli.figures.text import SMALL, TINY, TITLE, number, text_width, wrap
 from nntf_cli.model import Flows
+from nntf_cli.wording import quantity
 
 MOST_TILES = 1_000  #: on one page
 _MOST_LABELLED = 120  #: tiles with a step each; with more, rows of tiles have one
@@ -143,13 +144,13 @@ def _write_key(page: Page, classes: ClassChoice, labels: list[str], quiet: np.nd
         top += page.px(1.4 * SMALL)
     if quiet.any():
         page.swatch(Box(0, top + page.px(0.15 * SMALL), page.px(SMALL), page.px(SMALL)), QUIET_ONE)
-        text = f"grey: nothing moved ({int(quiet.sum()):,} of {len(quiet):,} transitions)"
+        text = f"grey: nothing moved ({int(quiet.sum()):,} of {quantity(len(quiet), 'transition')})"
         page.text(page.px(SMALL + 4), top, text, size=SMALL)
 
 
 def _head(page: Page, flows: Flows, chosen: list[int], tiling: _Tiling, heading: str, right: int) -> None:
     first, last = number(int(flows.from_step[chosen[0]])), number(int(flows.to_step[chosen[-1]]))
-    many = "" if len(chosen) == 1 else "s"
+    transitions, samples = quantity(len(chosen), "transition"), quantity(flows.n_samples, "sample")
     named = "each named by the step it arrives at" if tiling.head else "rows named by the step the first arrives at"
-    note = f"{len(chosen):,} transition{many}, steps {first} to {last}, {flows.n_samples:,} samples; {named}"
+    note = f"{transitions}, steps {first} to {last}, {samples}; {named}"
     write_heading(page, Box(0, 0, 1, 1), [(heading, TITLE), (note, SMALL)], max(right, page.px(330)))

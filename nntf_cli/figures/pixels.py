@@ -19,6 +19,7 @@ from nntf_cli.figures.scales import rgb
 from nntf_cli.figures.style import DEFAULT_STYLE, INK, Style, look
 from nntf_cli.figures.text import LABEL, SMALL, TITLE, class_labels, fit_end, text_width, wrap
 from nntf_cli.figures.ticks import snapshots_label, step_ticks
+from nntf_cli.wording import quantity
 
 #: Points: of the tallest row and the widest column, of what a row must be tall to have a name, of a name.
 _TALLEST, _WIDEST, _NAMED, _NAME_ROOM = 12.0, 24.0, 1.2 * SMALL, 110.0
@@ -168,7 +169,7 @@ def _keys_of_classes(chart: Chart, colours: ClassColours, room: float) -> list[_
     keys = [_Key(RIGHT, labels[k] + _CORRECT) for k in right]
     keys += [_Key(colour, labels[k]) for k, colour in colours.shown]
     if colours.n_others:
-        keys.append(_Key(colours.others, f"{colours.n_others} other{'s' * (colours.n_others > 1)}"))
+        keys.append(_Key(colours.others, quantity(colours.n_others, "other")))
     return [*keys, _Key(MISSING, "no label")] if (chart.labels < 0).any() else keys
 
 
@@ -189,7 +190,7 @@ def _name_rows(page: Page, plot: Plot, chart: Chart, grid: Grid, box: Box) -> No
     plot.set_yticks([])
     n, left = grid.rows.n, page.extent.left - page.px(4)
     if chart.names is None or page.points(grid.rows.pixels) < _NAMED:
-        text = f"{n:,} sample{'s' * (n > 1)}"
+        text = quantity(n, "sample")
         if page.px(text_width(text, LABEL)) > box.height:  # it hangs down to where the panel underneath has labels
             left -= page.px(TICK + PAD + text_width("0.5", SMALL))
         page.text(left - page.px(1.25 * LABEL), box.top + box.height / 2, text, turned=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nntf_cli.model import Flows
+from nntf_cli.wording import quantity
 
 MOST_CLASSES = 25
 
@@ -25,7 +26,7 @@ class ClassChoice:
         if len(self.classes) == self.n_classes:
             return ""
         percent = f"{100 * self.share:.0f}%" if self.share in (0, 1) or self.share > 0.01 else "under 1%"
-        return f"{len(self.classes):,} of {self.n_classes:,} classes, {percent} of the moves"
+        return f"{len(self.classes):,} of {quantity(self.n_classes, 'class')}, {percent} of the moves"
 
 
 def choose_classes(flows: Flows, chosen: Sequence[int]) -> ClassChoice:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nntf_cli.model import LabelLog, Split
+from nntf_cli.wording import quantity
 
 _LOWER_IS_BETTER = "loss"
 
@@ -31,8 +32,8 @@ def describe(log: LabelLog) -> dict[str, Any]:
     if log.declared_classes is None:
         warnings.append("the number of classes is not stored: it is taken from the largest label")
     for name, facts in splits.items():
-        if facts["n_missing"]:
-            warnings.append(f"{facts['n_missing']} labels of split '{name}' are missing")
+        if n := facts["n_missing"]:
+            warnings.append(f"{quantity(n, 'label')} of split '{name}' {'is' if n == 1 else 'are'} missing")
     return {
         "source": log.source,
         "name": log.name,

@@ -15,6 +15,7 @@ from nntf_cli.labellog.labels import SnapshotStack, StoredLabels
 from nntf_cli.labellog.native import FORMAT, FORMAT_VERSION
 from nntf_cli.labellog.violations import NoLogError, Violations
 from nntf_cli.model import NO_MISSING, LabelLog, Scalar, Split
+from nntf_cli.wording import quantity
 
 _STEPS = ("iterations", "steps", "epochs")
 _TRUE = ("targets", "true")
@@ -377,7 +378,7 @@ def _take_labels(store: Store, paths: Mapping[str, str], parts: _Parts) -> None:
         with parts.violations.noted():
             if array.shape[0] != _n_snapshots(parts):
                 raise InputError(
-                    f"has {array.shape[0]} snapshots, split '{first}' has {_n_snapshots(parts)}",
+                    f"has {quantity(array.shape[0], 'snapshot')}, split '{first}' has {_n_snapshots(parts)}",
                     "record every split at every snapshot",
                     where=array.where,
                 )

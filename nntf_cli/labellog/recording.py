@@ -18,6 +18,7 @@ from nntf_cli.labellog.joined import Handle, InMemory, Joined, JournalRows
 from nntf_cli.labellog.journal import MAGIC, SUFFIX, Journal, has_journal, journal_path, read_journal
 from nntf_cli.labellog.native import FORMAT, FORMAT_VERSION
 from nntf_cli.model import Scalar
+from nntf_cli.wording import quantity
 
 #: Runs that were replaced by another while they were opened, before that is called an error.
 _TRIES = 5
@@ -105,7 +106,7 @@ def _published(path: str, journal: Journal) -> Store | None:
     if not os.path.exists(path):
         if journal.prefix:
             raise InputError(
-                f"is missing, but the journal beside it continues its {journal.prefix} snapshots",
+                f"is missing, but the journal beside it continues its {quantity(journal.prefix, 'snapshot')}",
                 "restore it, they were in no other place",
                 where=path,
             )
@@ -143,7 +144,7 @@ class Recording:
     def notes(self) -> tuple[str, ...]:
         """What was left out."""
         torn = self.journal.torn
-        return (f"ignored {torn:,} bytes of an unfinished snapshot",) if torn else ()
+        return (f"ignored {quantity(torn, 'byte')} of an unfinished snapshot",) if torn else ()
 
     def names(self) -> list[str]:
         """Return the groups of the layout."""
@@ -217,8 +218,9 @@ class Recording:
         wanted = (self.journal.prefix, self.journal.splits[split])
         fits = array is not None and array.shape[1] == wanted[1] and array.shape[0] >= wanted[0]
         if array is None or not fits or array.dtype.newbyteorder("<") != self.journal.dtype:
+            size = f"{quantity(wanted[0], 'snapshot')} of {quantity(wanted[1], 'sample')}"
             raise InputError(
-                f"does not hold the {wanted[0]} snapshots of {wanted[1]} samples that its journal continues",
+                f"does not hold the {size} that its journal continues",
                 "restore a copy",
                 where=f"{self.where}: labels/{split}",
             )

@@ -17,6 +17,7 @@ from nntf_cli.files.writing import text_array, write_hdf5, write_npz
 from nntf_cli.labellog.journal import has_journal
 from nntf_cli.labellog.native import FORMAT, FORMAT_VERSION, label_dtype
 from nntf_cli.model import LabelLog, Scalar, Split
+from nntf_cli.wording import quantity
 
 
 def write_log(
@@ -145,7 +146,7 @@ def _contents(
         arrays[f"snapshots/{scalar}"] = np.asarray(values, dtype=np.float64)
     for path, array in arrays.items():
         if len(array) != n_snapshots:
-            raise ParameterError(f"{path} has {len(array)} snapshots, others {n_snapshots}")
+            raise ParameterError(f"{path} has {quantity(len(array), 'snapshot')}, others {n_snapshots}")
     if np.any(np.diff(arrays["snapshots/step"]) <= 0):
         raise ParameterError("steps are not strictly increasing")
     for kind, given in (("true", true), ("id", ids)):

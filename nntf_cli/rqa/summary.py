@@ -13,6 +13,7 @@ from nntf_cli.rqa.bands import Settings
 from nntf_cli.rqa.lines import Lines
 from nntf_cli.rqa.measures import Value, beside_chance, lines_of, measure
 from nntf_cli.rqa.significance import permutation_test
+from nntf_cli.wording import quantity
 
 SELECTIONS = ("lowest", "max")
 
@@ -120,7 +121,7 @@ def _beside(matrix: Fingerprint | Difference, settings: Settings, of_lam: Lines 
 def _chance_notes(beside: Mapping[str, Value], n_permutations: int) -> list[str]:
     lam, chance, p = (beside.get(name) for name in ("lam", "lam_chance", "lam_p"))
     if p is not None and n_permutations < _FEWEST:
-        return [f"{n_permutations} permutations are too few to tell"]
+        return [f"{quantity(n_permutations, 'permutation')} {'is' if n_permutations == 1 else 'are'} too few to tell"]
     if p is not None:
         return [f"lam not above chance (p = {p:.{2 if round(p, 2) > _LEVEL else 3}f})"] if p > _LEVEL else []
     return ["lam not above lam_chance"] if lam is not None and chance is not None and lam <= chance else []
@@ -145,7 +146,7 @@ def _line_notes(settings: Settings, of_lam: Lines | None, of_ent: Lines | None) 
         lone = of_ent.diagonal[-1] == 1 and of_ent.diagonal[settings.l_min :].sum() == 1
         notes += ["ent: diagonal only (ln P / P)"] if lone else []
     if of_lam is not None and of_lam.n_off <= of_lam.shape[1]:  # not even one per column besides the diagonal
-        notes.append(f"lam rests on {of_lam.n_off} point{'' if of_lam.n_off == 1 else 's'}")
+        notes.append(f"lam rests on {quantity(of_lam.n_off, 'point')}")
     return notes
 
 
@@ -161,7 +162,7 @@ def _quiet_notes(matrix: Fingerprint | Difference) -> list[str]:
         notes.append(f"quiet from step {steps[first_of_tail]}")
     n_before = int(np.count_nonzero(quiet[:first_of_tail]))
     if n_before:
-        notes.append(f"{n_before} more quiet" if notes else f"{n_before} of {len(quiet)} transitions quiet")
+        notes.append(f"{n_before} more quiet" if notes else f"{n_before} of {quantity(len(quiet), 'transition')} quiet")
     return notes
 
 
