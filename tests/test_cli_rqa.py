@@ -198,6 +198,10 @@ def test_json_names_the_convention_and_titles_the_range(logs):
     assert "20 bands of 0.025 from 0 to 0.5" in text.splitlines()[0]
 
 
+def test_of_all_bands_none_is_selected(logs):
+    refused(run("rqa", logs[0], "--per-band", "--select", "lowest"), 2, "--select does not go with --per-band")
+
+
 def test_entries_outside_the_range_are_told(logs):
     done = run("rqa", logs[0], "--range", "0:0.5")
     n_outside = int((expected_distances(0) > 0.5).sum())

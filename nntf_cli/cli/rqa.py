@@ -62,9 +62,9 @@ _FOR_PROGRAMS = ("csv", "json")
 @click.option("--matrix-out", metavar="FILE", type=click.Path(),
               help="One log: also write its fingerprint (.npy, .csv, .npz, .h5), computed once for both.")
 @click.option("--per-band", is_flag=True, help="One row per band instead of one per run.")
-@click.option("--select", type=click.Choice(["lowest", "max"]), default="lowest", show_default=True,
+@click.option("--select", type=click.Choice(["lowest", "max"]),
               help="Which band stands for a run: the lowest with a value above 0 (the paper's text), or the first "
-              "with the largest lam and smallest ent (its program).")
+              "with the largest lam and smallest ent (its program).  [default: lowest]")
 @click.option("--of", type=click.Choice(options.OF), default="distance", show_default=True,
               help=options.OF_HELP + " The bands of an excess tile [-1, 1].")
 @click.option("--sort", metavar="COLUMN", help="Sort rows by a column; -COLUMN in falling order.")
@@ -83,7 +83,7 @@ def command(
     ctx: click.Context, inputs: tuple[str, ...], width: str, band: tuple[float, float] | None,
     value_range: tuple[float, float] | None, convention: str, edges: str | None, l_min: int, v_min: int | None,
     theiler: int | None, theiler_vertical: int | None, border: str, permutations: int | None, seed: int,
-    windows: tuple[int, int] | None, figure: str | None, matrix_out: str | None, per_band: bool, select: str,
+    windows: tuple[int, int] | None, figure: str | None, matrix_out: str | None, per_band: bool, select: str | None,
     of: str, sort: str | None, output: str | None, fmt: str | None, splits: tuple[str, ...], every: int,
     from_step: int | None, to_step: int | None, metric: str, normalize: str | None, scheduler: str | None,
     quiet: bool,
@@ -124,6 +124,8 @@ def command(
         _matrix_format(matrix_out)
         if of != "distance":
             raise click.UsageError("--matrix-out writes distances; nntf fingerprint --noise-floor adds the floor")
+    if per_band and select is not None:
+        raise click.UsageError("--select does not go with --per-band, which has all bands")
     require_places(output, figure=figure, matrix=matrix_out)
     if windows is not None and permutations is None:
         permutations = 0  # for every window they would cost many times what they cost for a run
@@ -135,7 +137,8 @@ def command(
     choice = Choice(splits, every, from_step, to_step, metric, normalize, cluster=cluster)
     if of != "distance":
         refuse_noise_of(choice, f"--of {of}")
-    measure = measuring(settings, windows, None if per_band else select, bands=per_band or figure is not None)
+    selected = None if per_band else select or "lowest"
+    measure = measuring(settings, windows, selected, bands=per_band or figure is not None)
     kept: list[Matrix] = []
     code, results = _measured(_addresses(inputs), choice, settings, measure, kept if matrix_out else None, of)
     _write(ctx, results, settings, form, kept)
@@ -155,7 +158,7 @@ def _write(ctx: click.Context, results: Results, settings: Settings, form: str, 
     if given["per_band"]:
         table = band_table(results, settings, given["windows"])
     else:
-        table = summary_table(results, settings, given["windows"], given["select"])
+        table = summary_table(results, settings, given["windows"], given["select"] or "lowest")
     if not table.rows:
         return
     table = in_order(table, given["sort"])
