@@ -22,13 +22,10 @@ class Samples:
     where: np.ndarray  #: (n,) int8: ``IN_BOTH`` transitions, or ``IN_I`` or ``IN_J`` alone
 
 
-@dataclass(frozen=True)
-class Single:
-    """What moved in one transition, largest flow first; of equal ones the lower class first."""
+class _OfCells:
+    """What single and paired transitions say of their flows alike."""
 
-    moves: Moves
-    cell: np.ndarray  #: (F,) uint64
-    count: np.ndarray  #: (F,) int64, all positive
+    cell: np.ndarray
 
     @property
     def n_flows(self) -> int:
@@ -40,6 +37,15 @@ class Single:
         """From which class and to which, (F,) int64 each."""
         return classes_of(self.cell)
 
+
+@dataclass(frozen=True)
+class Single(_OfCells):
+    """What moved in one transition, largest flow first; of equal ones the lower class first."""
+
+    moves: Moves
+    cell: np.ndarray  #: (F,) uint64
+    count: np.ndarray  #: (F,) int64, all positive
+
     def samples(self, flows: np.ndarray) -> Samples:
         """Return the samples behind some flows, by their positions."""
         rank = _ranks(self.moves, self.cell, flows)
@@ -48,7 +54,7 @@ class Single:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Pair(_OfCells):
     """The flows that make up the distance d_ij (Eq. 1), largest contribution first.
 
     Of equal contributions the flow with more in common comes first, then the lower class. Flows that are in neither
@@ -62,16 +68,6 @@ class Pair:
     count_i: np.ndarray  #: (F,) int64: samples that moved so in I
     count_j: np.ndarray  #: (F,) int64: and in J
     same_samples: np.ndarray  #: (F,) int64: how many of them are the same samples
-
-    @property
-    def n_flows(self) -> int:
-        """F."""
-        return len(self.cell)
-
-    @cached_property
-    def classes(self) -> tuple[np.ndarray, np.ndarray]:
-        """From which class and to which, (F,) int64 each."""
-        return classes_of(self.cell)
 
     @cached_property
     def difference(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import prod
 from typing import Any
@@ -38,15 +39,15 @@ class Name:
             raise Refused(f"it refers to {self.path[:80]}, and only numbers, text, lists and arrays of them are read")
 
 
-class Unfinished:
+class Unfinished(ABC):
     """Something that gets its content from a later opcode, and the places of the memo that remember it."""
 
     def __init__(self) -> None:
         self.memo: list[int] = []
 
+    @abstractmethod
     def finish(self, *state: Any) -> Any:
         """Return what it becomes."""
-        raise NotImplementedError
 
 
 class _UnfinishedType(Unfinished):
